@@ -1,0 +1,84 @@
+package config_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"parallax.example/internal/config"
+)
+
+// waiter is a program that runs until it is told to end.
+type waiter struct {
+	Fail bool
+	Code bool
+}
+
+type coded struct{}
+
+func (coded) Error() string { return "something is unexplained" }
+func (coded) ExitCode() int { return config.ExitUnexplained }
+
+func (w *waiter) Run(ctx context.Context) error {
+	switch {
+	case w.Fail:
+		return errors.New("cannot open the run folder")
+	case w.Code:
+		return coded{}
+	}
+	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestMain(m *testing.M) {
+	if os.Getenv("CONFIG_TEST_PROGRAM") != "" {
+		os.Exit(config.Main(&waiter{}, config.Options{Name: "waiter"}))
+	}
+	os.Exit(m.Run())
+}
+
+// Real processes and real signals, since exit codes are what scripts see.
+func TestExitCodes(t *testing.T) {
+	f := func(want int, signal os.Signal, args ...string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0], args...)
+		cmd.Env = append(os.Environ(), "CONFIG_TEST_PROGRAM=1")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if signal != nil {
+			if _, err := stdout.Read(make([]byte, 6)); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = cmd.Wait()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("%q ended with %d, want %d; it said %q", args, got, want, stderr.String())
+		}
+	}
+	f(config.ExitOK, nil, "--help")
+	f(config.ExitCannot, nil, "--nonsense")
+	f(config.ExitCannot, nil, "--fail")
+	f(config.ExitUnexplained, nil, "--code")
+	f(config.ExitInterrupted, os.Interrupt)
+	f(config.ExitOK, syscall.SIGTERM)
+}

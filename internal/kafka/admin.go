@@ -1,0 +1,299 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// patience is how long an administrative call may take if its context says nothing.
+const patience = 5 * time.Second
+
+// ErrNoTopic says that a topic does not exist.
+var ErrNoTopic = errors.New("topic does not exist")
+
+// Admin asks about topics and offsets and makes topics.
+type Admin struct {
+	brokers string
+	client  *ck.AdminClient
+	free    func()
+}
+
+// NewAdmin makes a client; it does not connect yet.
+func NewAdmin(c Config) (*Admin, error) {
+	conf, free, err := c.settings(nil)
+	if err != nil {
+		return nil, err
+	}
+	client, err := ck.NewAdminClient(conf)
+	if err != nil {
+		free()
+		return nil, fmt.Errorf("cannot make a Kafka admin client for %q: %w", c.Brokers, err)
+	}
+	return &Admin{brokers: c.Brokers, client: client, free: free}, nil
+}
+
+// Close ends the client. It must not be used afterwards.
+func (a *Admin) Close() {
+	a.client.Close()
+	a.free()
+}
+
+// Ping returns nil if a broker answers within a few seconds.
+func (a *Admin) Ping(ctx context.Context) error {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	// Dialled by hand first: librdkafka keeps trying until the deadline and
+	// then says "timed out", the system says "connection refused" at once.
+	if err := dial(ctx, a.brokers); err != nil {
+		return unreachable(a.brokers, err)
+	}
+	if _, err := a.client.DescribeCluster(ctx); err != nil {
+		return unreachable(a.brokers, err)
+	}
+	return nil
+}
+
+// dial returns nil if one of the addresses takes a connection.
+func dial(ctx context.Context, brokers string) error {
+	var last error
+	for addr := range strings.SplitSeq(brokers, ",") {
+		addr = strings.TrimSpace(addr)
+		if !strings.Contains(addr, ":") {
+			addr += ":9092" // librdkafka's default
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err == nil {
+			return conn.Close()
+		}
+		last = err
+	}
+	return last
+}
+
+func unreachable(brokers string, cause error) error {
+	return fmt.Errorf("cannot reach Kafka at %q: %w; is the broker running?", brokers, cause)
+}
+
+func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
+// EnsureTopics makes the topics that are missing. One that exists with another
+// partition count is an error: keys would move between partitions.
+func (a *Admin) EnsureTopics(ctx context.Context, specs []TopicSpec) error {
+	if err := a.Ping(ctx); err != nil {
+		return err
+	}
+	deadline, cancel := withPatience(ctx)
+	defer cancel()
+	wanted := make([]ck.TopicSpecification, len(specs))
+	for i, s := range specs {
+		wanted[i] = ck.TopicSpecification{Topic: s.Name, NumPartitions: s.Partitions, ReplicationFactor: s.Replication, Config: s.Config}
+	}
+	results, err := a.client.CreateTopics(deadline, wanted)
+	if err != nil {
+		return fmt.Errorf("cannot make topics: %w", err)
+	}
+	for _, r := range results {
+		if c := r.Error.Code(); c != ck.ErrNoError && c != ck.ErrTopicAlreadyExists {
+			return fmt.Errorf("cannot make topic %q: %w", r.Topic, r.Error)
+		}
+	}
+	for _, s := range specs {
+		info, err := a.appear(deadline, s.Name)
+		if err != nil {
+			return err
+		}
+		if info.Partitions != s.Partitions {
+			return fmt.Errorf("cannot use topic %q: it has %d partitions, %d are configured; change the configuration or choose another topic prefix", s.Name, info.Partitions, s.Partitions)
+		}
+	}
+	return nil
+}
+
+// appear waits until a topic is known: a broker may answer CreateTopics before
+// every broker has heard of it.
+func (a *Admin) appear(ctx context.Context, name string) (TopicInfo, error) {
+	for {
+		info, err := a.Topic(ctx, name)
+		if err == nil || !errors.Is(err, ErrNoTopic) {
+			return info, err
+		}
+		select {
+		case <-ctx.Done():
+			return info, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// DeleteTopic removes a topic and what it holds.
+func (a *Admin) DeleteTopic(ctx context.Context, name string) error {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	results, err := a.client.DeleteTopics(ctx, []string{name})
+	if err == nil && results[0].Error.Code() != ck.ErrNoError {
+		err = results[0].Error
+	}
+	if err != nil {
+		return fmt.Errorf("cannot delete topic %q: %w", name, a.explain(err))
+	}
+	return nil
+}
+
+// TopicInfo is a topic's identity. A topic which is deleted and made again has
+// the same name and another ID.
+type TopicInfo struct {
+	Name       string
+	ID         string
+	Partitions int
+}
+
+// Topic describes a topic; ErrNoTopic if there is none of that name.
+func (a *Admin) Topic(ctx context.Context, name string) (TopicInfo, error) {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	result, err := a.client.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames([]string{name}))
+	if err != nil {
+		return TopicInfo{}, fmt.Errorf("cannot describe topic %q: %w", name, a.explain(err))
+	}
+	t := result.TopicDescriptions[0]
+	switch t.Error.Code() {
+	case ck.ErrNoError:
+		return TopicInfo{Name: name, ID: t.TopicID.String(), Partitions: len(t.Partitions)}, nil
+	case ck.ErrUnknownTopicOrPart, ck.ErrUnknownTopic:
+		return TopicInfo{}, fmt.Errorf("cannot describe topic %q: %w", name, ErrNoTopic)
+	default:
+		return TopicInfo{}, fmt.Errorf("cannot describe topic %q: %w", name, t.Error)
+	}
+}
+
+// explain turns a time-out into the reason for it, where one can be found.
+func (a *Admin) explain(err error) error {
+	c := code(err)
+	if !errors.Is(err, context.DeadlineExceeded) && c != ck.ErrTimedOut && c != ck.ErrTransport {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if cause := dial(ctx, a.brokers); cause != nil {
+		return unreachable(a.brokers, cause)
+	}
+	return err
+}
+
+// Offsets are the ends of a partition's log.
+type Offsets struct {
+	Partition int32
+	Earliest  int64 // the first offset still there
+	Stable    int64 // end of what readers of committed records can see
+	High      int64 // end of the log, open transactions and markers included
+}
+
+// Offsets returns the ends of the given partitions, in their order.
+func (a *Admin) Offsets(ctx context.Context, topic string, partitions []int32) ([]Offsets, error) {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	result := make([]Offsets, len(partitions))
+	for i, p := range partitions {
+		result[i].Partition = p
+	}
+	ask := func(spec ck.OffsetSpec, level ck.IsolationLevel, set func(*Offsets, int64)) error {
+		query := make(map[ck.TopicPartition]ck.OffsetSpec, len(partitions))
+		for _, p := range partitions {
+			query[ck.TopicPartition{Topic: &topic, Partition: p}] = spec
+		}
+		answer, err := a.client.ListOffsets(ctx, query, ck.SetAdminIsolationLevel(level))
+		if err != nil {
+			return fmt.Errorf("cannot list the offsets of topic %q: %w", topic, a.explain(err))
+		}
+		for tp, info := range answer.ResultInfos {
+			if info.Error.Code() != ck.ErrNoError {
+				return fmt.Errorf("cannot list the offsets of topic %q, partition %d: %w", topic, tp.Partition, info.Error)
+			}
+			i := slices.Index(partitions, tp.Partition)
+			set(&result[i], int64(info.Offset))
+		}
+		return nil
+	}
+	if len(partitions) == 0 {
+		return result, nil
+	}
+	// The high watermark last: what was committed before the call is below it.
+	if err := ask(ck.EarliestOffsetSpec, ck.IsolationLevelReadUncommitted, func(o *Offsets, v int64) { o.Earliest = v }); err != nil {
+		return nil, err
+	}
+	if err := ask(ck.LatestOffsetSpec, ck.IsolationLevelReadCommitted, func(o *Offsets, v int64) { o.Stable = v }); err != nil {
+		return nil, err
+	}
+	if err := ask(ck.LatestOffsetSpec, ck.IsolationLevelReadUncommitted, func(o *Offsets, v int64) { o.High = v }); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// Committed is a group's committed position in a partition.
+type Committed struct {
+	Partition int32
+	Offset    int64  // the offset to read next; -1 if nothing is committed
+	Metadata  string // what was committed with it
+}
+
+// Committed returns a group's committed offsets, in the order of partitions. It
+// waits for transactions that are about to change them.
+func (a *Admin) Committed(ctx context.Context, group, topic string, partitions []int32) ([]Committed, error) {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	result, err := a.client.ListConsumerGroupOffsets(ctx,
+		[]ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: topicPartitions(topic, partitions)}},
+		ck.SetAdminRequireStableOffsets(true))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", group, a.explain(err))
+	}
+	return committed(group, partitions, result.ConsumerGroupsTopicPartitions[0].Partitions)
+}
+
+// committed orders what a broker answered by the partitions asked for.
+func committed(group string, partitions []int32, answer []ck.TopicPartition) ([]Committed, error) {
+	found := make(map[int32]Committed, len(answer))
+	for _, tp := range answer {
+		if tp.Error != nil {
+			return nil, fmt.Errorf("cannot read the committed offset of group %q, partition %d: %w", group, tp.Partition, tp.Error)
+		}
+		c := Committed{Partition: tp.Partition, Offset: int64(tp.Offset)}
+		if tp.Offset < 0 {
+			c.Offset = -1
+		}
+		if tp.Metadata != nil {
+			c.Metadata = *tp.Metadata
+		}
+		found[tp.Partition] = c
+	}
+	result := make([]Committed, len(partitions))
+	for i, p := range partitions {
+		c, ok := found[p]
+		if !ok {
+			return nil, fmt.Errorf("cannot read the committed offset of group %q, partition %d: the broker left it out", group, p)
+		}
+		result[i] = c
+	}
+	return result, nil
+}
+
+func topicPartitions(topic string, partitions []int32) []ck.TopicPartition {
+	tps := make([]ck.TopicPartition, len(partitions))
+	for i, p := range partitions {
+		tps[i] = ck.TopicPartition{Topic: &topic, Partition: p, Offset: ck.OffsetInvalid}
+	}
+	return tps
+}

@@ -1,0 +1,192 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// GroupConfig makes a consumer a member of a group.
+type GroupConfig struct {
+	Group    string
+	Topic    string
+	Instance string // static member: the slot, unique in the group; "" joins as a new member each time
+
+	SessionTimeout  time.Duration // 0 = 45 s; without a sign of life for so long the member is out
+	MaxPollInterval time.Duration // 0 = 5 min; the longest time between two polls, callbacks included
+
+	MaxRecords int  // per Poll; 0 takes a sensible number
+	Keys       bool // fill the batches' keys and tombstones
+
+	// OnAssigned and OnRevoked run inside Poll and Close, on their goroutine.
+	// OnAssigned returns the offset to begin at for each partition, or Earliest;
+	// its error comes back from Poll. In OnRevoked, lost says that the partitions
+	// may already have another owner.
+	OnAssigned func(partitions []int32) (offsets []int64, err error)
+	OnRevoked  func(partitions []int32, lost bool)
+}
+
+// Consumer is a member of a group which reads one topic. Partitions are
+// assigned eagerly, by range: any change takes all of them away first.
+type Consumer struct {
+	fetcher
+	group   GroupConfig
+	owner   bool  // has an assignment
+	trouble error // of a callback, whose own return value the client ignores
+	free    func()
+}
+
+// NewConsumer joins the group; the first Poll brings partitions.
+func NewConsumer(c Config, g GroupConfig) (*Consumer, error) {
+	if g.SessionTimeout == 0 {
+		g.SessionTimeout = 45 * time.Second
+	}
+	if g.MaxPollInterval == 0 {
+		g.MaxPollInterval = 5 * time.Minute
+	}
+	own := reading()
+	own["group.id"] = g.Group
+	own["partition.assignment.strategy"] = "range"
+	own["session.timeout.ms"] = millis(g.SessionTimeout)
+	// A rebalance is noticed at a heartbeat, so they are more frequent than the default.
+	own["heartbeat.interval.ms"] = millis(min(g.SessionTimeout/10, time.Second))
+	own["max.poll.interval.ms"] = millis(max(g.MaxPollInterval, g.SessionTimeout))
+	if g.Instance != "" {
+		own["group.instance.id"] = g.Instance
+	}
+	conf, free, err := c.settings(own)
+	if err != nil {
+		return nil, err
+	}
+	client, err := ck.NewConsumer(conf)
+	if err != nil {
+		free()
+		return nil, fmt.Errorf("cannot make a Kafka consumer for %q: %w", c.Brokers, err)
+	}
+	connect(client)
+	k := &Consumer{fetcher: newFetcher(client, g.Keys, g.MaxRecords), group: g, free: free}
+	if err := client.Subscribe(g.Topic, k.rebalance); err != nil {
+		k.Close()
+		return nil, fmt.Errorf("cannot subscribe to topic %q: %w", g.Topic, err)
+	}
+	return k, nil
+}
+
+// Poll waits at most wait for records and returns what there is, one batch per
+// partition, valid until the next Poll. Assignments change inside.
+func (k *Consumer) Poll(wait time.Duration) ([]*Batch, error) {
+	batches, err := k.poll(wait)
+	if k.trouble != nil {
+		err, k.trouble = k.trouble, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return batches, nil
+}
+
+// rebalance is called by the client inside Poll and Close. It always answers
+// with Assign or Unassign, or the group would wait for it.
+func (k *Consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
+	switch e := event.(type) {
+	case ck.AssignedPartitions:
+		k.trouble = errors.Join(k.trouble, k.assign(partitions(e.Partitions)))
+	case ck.RevokedPartitions:
+		k.drop()
+		k.group.OnRevoked(partitions(e.Partitions), k.consumer.AssignmentLost())
+		k.owner = false
+		k.trouble = errors.Join(k.trouble, k.consumer.Unassign())
+	}
+	return nil
+}
+
+func (k *Consumer) assign(parts []int32) error {
+	k.drop()
+	offsets, err := k.group.OnAssigned(parts)
+	if err != nil {
+		return errors.Join(err, k.consumer.Unassign())
+	}
+	if len(offsets) != len(parts) {
+		panic(fmt.Sprintf("BUG: OnAssigned returned %d offsets for %d partitions", len(offsets), len(parts)))
+	}
+	tps := topicPartitions(k.group.Topic, parts)
+	for i := range tps {
+		tps[i].Offset = ck.Offset(offsets[i])
+	}
+	k.owner = true
+	return k.consumer.Assign(tps)
+}
+
+func partitions(tps []ck.TopicPartition) []int32 {
+	parts := make([]int32, len(tps))
+	for i, tp := range tps {
+		parts[i] = tp.Partition
+	}
+	return parts
+}
+
+// Seek makes an assigned partition continue at offset.
+func (k *Consumer) Seek(partition int32, offset int64) error {
+	tps := topicPartitions(k.group.Topic, []int32{partition})
+	tps[0].Offset = ck.Offset(offset)
+	result, err := k.consumer.SeekPartitions(tps)
+	if err == nil && result[0].Error != nil {
+		err = result[0].Error
+	}
+	if err != nil {
+		return fmt.Errorf("cannot seek topic %q, partition %d to offset %d: %w", k.group.Topic, partition, offset, err)
+	}
+	return nil
+}
+
+// Pause stops the delivery of assigned partitions, Resume starts it again.
+func (k *Consumer) Pause(partitions []int32) error {
+	return k.consumer.Pause(topicPartitions(k.group.Topic, partitions))
+}
+
+// Resume undoes Pause.
+func (k *Consumer) Resume(partitions []int32) error {
+	return k.consumer.Resume(topicPartitions(k.group.Topic, partitions))
+}
+
+// Committed returns the group's committed offsets in the order of partitions.
+// It waits until no open transaction can change them any more, at most timeout.
+func (k *Consumer) Committed(partitions []int32, timeout time.Duration) ([]Committed, error) {
+	answer, err := k.consumer.Committed(topicPartitions(k.group.Topic, partitions), millis(timeout))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", k.group.Group, err)
+	}
+	return committed(k.group.Group, partitions, answer)
+}
+
+// GroupMetadata proves membership to the coordinator. It is stale after the
+// next rebalance, even one that changes nothing, so take it for each commit.
+type GroupMetadata struct{ value *ck.ConsumerGroupMetadata }
+
+// Metadata returns the proof of membership for a transaction. Without an
+// assignment there is none: what the client would return then passes the
+// coordinator unchecked.
+func (k *Consumer) Metadata() (GroupMetadata, error) {
+	if !k.owner {
+		return GroupMetadata{}, fmt.Errorf("cannot commit for group %q: no partition is assigned", k.group.Group)
+	}
+	m, err := k.consumer.GetConsumerGroupMetadata()
+	if err != nil {
+		return GroupMetadata{}, fmt.Errorf("cannot commit for group %q: %w", k.group.Group, err)
+	}
+	return GroupMetadata{m}, nil
+}
+
+// Lost says that the assignment was taken away without asking. It may miss
+// some cases; the coordinator's check of the generation does not.
+func (k *Consumer) Lost() bool { return k.consumer.AssignmentLost() }
+
+// Close leaves the group (a static member keeps its place until its session
+// ends) and runs OnRevoked.
+func (k *Consumer) Close() error {
+	err := k.consumer.Close()
+	k.free()
+	return errors.Join(err, k.trouble)
+}

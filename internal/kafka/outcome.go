@@ -1,0 +1,90 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Outcome is what an error of a Txn means for the transaction.
+type Outcome int
+
+const (
+	// OK: done.
+	OK Outcome = iota
+	// Abort: the transaction is lost, the producer is fine. Abort it and go
+	// back to the last committed state.
+	Abort
+	// Retry: nothing is decided. The same call again, with the same arguments,
+	// before the transaction's timeout.
+	Retry
+	// Fenced: another producer has the transactional id, or the coordinator
+	// gave this transaction up. The outcome is as unknown as below; that
+	// somebody else may own the partition now must be found out first.
+	Fenced
+	// Unknown: the transaction may be committed or aborted. Close this
+	// producer; Init of a new one with the same id settles the transaction;
+	// the group's committed offset and its metadata then say which it was.
+	Unknown
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case OK:
+		return "ok"
+	case Abort:
+		return "abort"
+	case Retry:
+		return "retry"
+	case Fenced:
+		return "fenced"
+	case Unknown:
+		return "unknown"
+	}
+	panic(fmt.Sprintf("BUG: outcome %d", int(o)))
+}
+
+// Classify says what to do about an error of a Txn. This is the only place
+// that knows librdkafka's flags. The order matters: an error can carry several,
+// and what carries none says nothing about the transaction.
+func Classify(err error) Outcome {
+	if err == nil {
+		return OK
+	}
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return Abort
+	}
+	var e ck.Error
+	if !errors.As(err, &e) {
+		return Unknown
+	}
+	switch {
+	case e.TxnRequiresAbort():
+		return Abort
+	case e.IsRetriable():
+		return Retry
+	case fenced(e.Code()):
+		return Fenced
+	}
+	return Unknown
+}
+
+// fenced lists what the coordinator says to a producer that was replaced.
+func fenced(c ck.ErrorCode) bool {
+	switch c {
+	case ck.ErrFenced, ck.ErrProducerFenced, ck.ErrInvalidProducerEpoch:
+		return true
+	}
+	return false
+}
+
+// refusedError is a record or an offset that is not in the transaction, so the
+// transaction must not be committed.
+type refusedError struct{ cause error }
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("the transaction is incomplete: %v", e.cause)
+}
+func (e *refusedError) Unwrap() error { return e.cause }

@@ -1,0 +1,126 @@
+package kafka_test
+
+import (
+	"testing"
+	"time"
+
+	"parallax.example/internal/kafka"
+)
+
+func TestTransactionVisibility(t *testing.T) {
+	c := start(t)
+	out := topic(t, c, "out", 1)
+	x := ready(t, c, "one")
+	r := func(v string) kafka.Record { return kafka.Record{Topic: out, Value: []byte(v)} }
+
+	must(t, x.Begin(), x.Produce(r("a")))
+	stored(t, c, out, 1)
+	equal(t, "before commit", visible(t, c, out, 0), []string(nil))
+	must(t, x.Commit())
+	equal(t, "after commit", visible(t, c, out, 0), []string{"a"})
+	must(t, x.Begin(), x.Produce(r("b")))
+	stored(t, c, out, 3)
+	must(t, x.Abort())
+	must(t, x.Begin(), x.Produce(r("c")), x.Commit())
+	equal(t, "abort is invisible", visible(t, c, out, 0), []string{"a", "c"})
+
+	// The log ends with a marker: reading to the high watermark must pass it.
+	o, err := admin(t, c).Offsets(t.Context(), out, []int32{0})
+	must(t, err)
+	if o[0].High != 6 || o[0].Stable != 6 {
+		t.Errorf("three records and three markers: %+v", o[0])
+	}
+	if x.Suspect() {
+		t.Error("suspect after nothing but success")
+	}
+}
+
+// stored waits until partition 0 ends at high, with its last record still in an
+// open transaction.
+func stored(t *testing.T, c kafka.Config, topic string, high int64) {
+	t.Helper()
+	a := admin(t, c)
+	for end := time.Now().Add(patience); ; {
+		o, err := a.Offsets(t.Context(), topic, []int32{0})
+		must(t, err)
+		if o[0].High == high {
+			if o[0].Stable != high-1 {
+				t.Fatalf("an open transaction is stable: %+v", o[0])
+			}
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the record did not arrive: %+v", o[0])
+		}
+	}
+}
+
+func TestEmptyTransactions(t *testing.T) {
+	c := start(t)
+	x := ready(t, c, "empty")
+	must(t, x.Begin(), x.Commit(), x.Begin(), x.Abort(), x.Begin(), x.Commit())
+}
+
+func TestSecondProducerFencesTheFirst(t *testing.T) {
+	c := start(t)
+	out := topic(t, c, "out", 1)
+	r := kafka.Record{Topic: out, Value: []byte("x")}
+	old := ready(t, c, "same")
+	must(t, old.Begin(), old.Produce(r), old.Commit(), old.Begin(), old.Produce(r))
+	young := ready(t, c, "same") // settles what the first left open
+	err := old.Commit()
+	if got := kafka.Classify(err); got != kafka.Fenced {
+		t.Errorf("commit of the fenced producer: %v is %v", err, got)
+	}
+	must(t, young.Begin(), young.Produce(kafka.Record{Topic: out, Value: []byte("young")}), young.Commit())
+	equal(t, "visible", visible(t, c, out, 0), []string{"x", "young"})
+}
+
+func TestFencedOnFirstProduce(t *testing.T) {
+	c := start(t)
+	out := topic(t, c, "out", 1)
+	old := ready(t, c, "same")
+	ready(t, c, "same")
+	err := old.Begin()
+	if err == nil {
+		err = old.Produce(kafka.Record{Topic: out, Value: []byte("zombie")})
+	}
+	if err == nil {
+		err = old.Commit()
+	}
+	if got := kafka.Classify(err); got != kafka.Fenced {
+		t.Errorf("%v is %v", err, got)
+	}
+	equal(t, "visible", visible(t, c, out, 0), []string(nil))
+}
+
+func TestTransactionTimeout(t *testing.T) {
+	c := start(t)
+	out := topic(t, c, "out", 1)
+	x, err := kafka.NewTxn(c, kafka.TxnConfig{ID: "slow", Timeout: time.Second})
+	must(t, err)
+	defer x.Close()
+	must(t, x.Init(t.Context()), x.Begin(), x.Produce(kafka.Record{Topic: out, Value: []byte("late")}))
+	// The broker gives the transaction up; seen by the abort marker.
+	a := admin(t, c)
+	for end := time.Now().Add(patience); ; {
+		o, err := a.Offsets(t.Context(), out, []int32{0})
+		must(t, err)
+		if o[0].Stable == 2 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("never aborted: %+v", o[0])
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	err = x.Commit()
+	if got := kafka.Classify(err); got == kafka.OK || got == kafka.Retry {
+		t.Errorf("commit of a transaction that was given up: %v is %v", err, got)
+	}
+	t.Logf("%v is %v", err, kafka.Classify(err))
+	equal(t, "visible", visible(t, c, out, 0), []string(nil))
+	y := ready(t, c, "slow")
+	must(t, y.Begin(), y.Produce(kafka.Record{Topic: out, Value: []byte("again")}), y.Commit())
+	equal(t, "visible", visible(t, c, out, 0), []string{"again"})
+}

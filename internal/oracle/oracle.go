@@ -1,0 +1,227 @@
+// Package oracle is the naive answer: the rules of docs/design.md section 5
+// written down as directly as possible, with whole-prefix maps and sorted
+// slices. It is the third implementation, beside the stream's and the batch's,
+// and shares nothing with them but the words (event, view, result).
+//
+// It may be trusted for what the right answer is, at any size that fits in
+// memory; not for speed. Tests and truth use it.
+package oracle
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+
+	"parallax.example/internal/event"
+	"parallax.example/internal/result"
+	"parallax.example/internal/view"
+)
+
+// NoWatermark is the watermark of a partition in which nothing is believed yet.
+const NoWatermark int64 = math.MinInt64
+
+// Record is one message of the log. An empty or nil Value is a dead letter.
+type Record struct {
+	Partition int32
+	Offset    int64
+	Value     []byte
+}
+
+// Answer is what a log says, as of its end (the cut).
+type Answer struct {
+	Rows     map[result.Cell]result.Agg // of the windows closed at the cut
+	Open     map[result.Cell]result.Agg // of the windows still open at the cut
+	ClosedAt map[result.Cell]int64      // per cell of Rows: the offset of the record that closed its window
+	Excluded []Exclusion                // by partition, offset, view, window start
+	Dead     []Dead                     // by partition, offset
+	Counts   map[int32]*Counts          // per partition with at least one record
+}
+
+// Exclusion is a valid event, or one placement of it, that was not counted.
+type Exclusion struct {
+	Partition int32
+	Offset    int64
+	Cause     result.Cause
+	View      string    // of a late placement: view.View.ID
+	Span      view.Span // of a late placement
+	Watermark int64     // before the record, µs UTC; NoWatermark if there was none
+}
+
+// Dead is a message that is no record, or punctuation that nobody may send.
+type Dead struct {
+	Partition int32
+	Offset    int64
+	Reason    event.Reason
+}
+
+// Counts are a partition's totals. Records is the sum of the next five;
+// Counted and Late count placements by view.View.ID.
+type Counts struct {
+	Records                                           uint64
+	Valid, Duplicate, Stale, DeadLetters, Punctuation uint64
+	Counted, Late                                     map[string]uint64
+	Watermark                                         int64 // at the cut
+}
+
+// Stream answers by the stream's own rule: what the processor and the batch's
+// reading A must say. log holds each partition's records in offset order.
+func Stream(f *view.File, log []Record) *Answer { return answer(f, log, false) }
+
+// All answers with every event, late or not, each id once per partition:
+// the batch's reading B. What is closed is still told by the stream's watermark.
+func All(f *view.File, log []Record) *Answer { return answer(f, log, true) }
+
+func answer(f *view.File, log []Record, all bool) *Answer {
+	a := &Answer{
+		Rows:     map[result.Cell]result.Agg{},
+		Open:     map[result.Cell]result.Agg{},
+		ClosedAt: map[result.Cell]int64{},
+		Counts:   map[int32]*Counts{},
+	}
+	partitions := map[int32][]Record{}
+	for _, r := range log {
+		partitions[r.Partition] = append(partitions[r.Partition], r)
+	}
+	for p, records := range partitions {
+		a.partition(f, p, judge(&f.Time, records), all)
+	}
+	slices.SortStableFunc(a.Excluded, func(x, y Exclusion) int {
+		return cmp.Or(cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset),
+			cmp.Compare(x.View, y.View), cmp.Compare(x.Span.Start, y.Span.Start))
+	})
+	slices.SortStableFunc(a.Dead, func(x, y Dead) int {
+		return cmp.Or(cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset))
+	})
+	return a
+}
+
+func (a *Answer) partition(f *view.File, p int32, judged []verdict, all bool) {
+	n := &Counts{Counted: map[string]uint64{}, Late: map[string]uint64{}, Watermark: NoWatermark}
+	a.Counts[p] = n
+	cells := map[result.Cell]result.Agg{}
+	for _, j := range judged {
+		n.Records++
+		n.Watermark = j.after
+		exclusion := Exclusion{Partition: p, Offset: j.offset, Watermark: j.before}
+		switch {
+		case j.dead != "":
+			n.DeadLetters++
+			a.Dead = append(a.Dead, Dead{p, j.offset, j.dead})
+			continue
+		case j.record.Kind == event.KindPunctuation:
+			n.Punctuation++
+			continue
+		case j.stale && !all:
+			n.Stale++
+			exclusion.Cause = result.Stale
+			a.Excluded = append(a.Excluded, exclusion)
+			continue
+		case j.duplicate:
+			n.Duplicate++
+			exclusion.Cause = result.Duplicate
+			a.Excluded = append(a.Excluded, exclusion)
+			continue
+		}
+		n.Valid++
+		e := &j.record.Event
+		for i := range f.Views {
+			v := &f.Views[i]
+			first, last := v.Window.Starts(e.Time)
+			for start := first; start <= last; start += v.Window.Hop {
+				span := view.Span{Start: start, End: start + v.Window.Size}
+				if v.Closed(span.End, j.before) && !all {
+					n.Late[v.ID()]++
+					exclusion.Cause, exclusion.View, exclusion.Span = result.Late, v.ID(), span
+					a.Excluded = append(a.Excluded, exclusion)
+					continue
+				}
+				n.Counted[v.ID()]++
+				c := result.Cell{View: v.ID(), Key: string(e.Key), Span: span, Partition: p}
+				agg := cells[c]
+				agg.Add(e.Value)
+				cells[c] = agg
+			}
+		}
+	}
+	views := map[string]*view.View{}
+	for i := range f.Views {
+		views[f.Views[i].ID()] = &f.Views[i]
+	}
+	for c, agg := range cells {
+		v := views[c.View]
+		// The watermark never goes back, so the first record after which the
+		// window is closed can be searched for.
+		i := sort.Search(len(judged), func(i int) bool { return v.Closed(c.Span.End, judged[i].after) })
+		if i == len(judged) {
+			a.Open[c] = agg
+			continue
+		}
+		a.Rows[c], a.ClosedAt[c] = agg, judged[i].offset
+	}
+}
+
+// verdict is one record, judged by the rule of the stream. duplicate is exact,
+// over the whole prefix; stale says that the stream does not look.
+type verdict struct {
+	offset           int64
+	record           event.Record
+	dead             event.Reason // "" for a record
+	duplicate, stale bool
+	before, after    int64 // the watermark before and after the record
+}
+
+func judge(t *view.Time, records []Record) []verdict {
+	type id struct {
+		producer string
+		seq      uint64
+	}
+	seen := map[id]bool{}
+	largest := map[string]uint64{}
+	var times []int64 // of the valid events
+	watermark := NoWatermark
+	judged := make([]verdict, len(records))
+	for i, r := range records {
+		j := &judged[i]
+		j.offset, j.before, j.after = r.Offset, watermark, watermark
+		if err := j.record.Decode(r.Value); err != nil {
+			j.dead = err.(*event.Invalid).Reason
+			continue
+		}
+		if j.record.Kind == event.KindPunctuation {
+			if !t.Accepts(j.record.Punctuation.Sender) {
+				j.dead = event.Unauthorized
+				continue
+			}
+			watermark = max(watermark, j.record.Punctuation.Watermark)
+			j.after = watermark
+			continue
+		}
+		e := &j.record.Event
+		if e.HasID {
+			p := string(e.Producer)
+			j.stale = largest[p] > e.Seq && largest[p]-e.Seq > view.Horizon
+			j.duplicate = seen[id{p, e.Seq}]
+			seen[id{p, e.Seq}] = true
+			largest[p] = max(largest[p], e.Seq)
+		}
+		if j.stale || j.duplicate {
+			continue
+		}
+		times = append(times, e.Time)
+		watermark = max(watermark, believed(times, t))
+		j.after = watermark
+	}
+	return judged
+}
+
+// believed is the time that t.Count of the last t.Of times have reached, less
+// the lag.
+func believed(times []int64, t *view.Time) int64 {
+	last := slices.Clone(times[max(0, len(times)-t.Of):])
+	if len(last) < t.Count {
+		return NoWatermark
+	}
+	slices.Sort(last)
+	return last[len(last)-t.Count] - t.Lag
+}

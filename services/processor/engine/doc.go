@@ -1,0 +1,33 @@
+// Package engine answers the views for one input partition: it takes the
+// partition's records in offset order and gives final rows, exclusions, dead
+// letters and the changes of its own state, by the rules of docs/design.md
+// section 5. It does no I/O and reads no clock.
+//
+// It may be trusted for this: final rows, exclusions and dead letters are a
+// function of the prefix of the partition alone. Neither the split into batches,
+// nor where transactions begin and end, nor a restart from the changelog
+// changes a byte of them, except the transaction numbers, ordinals and
+// revisions, which tell how they came about. Early, on-time and updated rows
+// show the state at the end of a transaction, so they do depend on it.
+//
+// # Transactions
+//
+// Everything between two calls of Commit or Rollback is one transaction:
+//
+//	Apply, Apply, …, Flush → the caller writes the output → Commit
+//	                       → the write failed             → Rollback
+//
+// The engine changes its state in place and remembers, at the first touch in a
+// transaction, what was there before. Rollback puts exactly that back. Cells of
+// a closed window are kept until Commit, so closed windows come back too.
+//
+// # State
+//
+// Flat: a cell is 64 bytes in one slice, found by an open-addressing index from
+// (window, key); keys and producers are interned as dense ids. The ids of a key
+// are used again once none of its cells is open. State grows with the number of
+// open cells, with the seqs of the last view.Horizon per producer (512 bytes for
+// 4096 of them), and with the number of producers ever seen (some dozens of
+// bytes each, kept for ever: without its largest seq a producer's old events
+// could not be called stale). Memory that was freed is used again, not returned.
+package engine

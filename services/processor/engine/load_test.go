@@ -1,0 +1,347 @@
+package engine_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"parallax.example/internal/event"
+	"parallax.example/internal/oracle"
+	"parallax.example/internal/view"
+	"parallax.example/services/processor/engine"
+)
+
+const twoViews = `
+time: {believed: {count: 2, of: 3}, punctuation: [me]}
+views:
+  - {name: ten, window: {tumbling: 10s}, lateness: 5s}
+  - {name: hop, window: {hopping: 20s, every: 10s}, lateness: 0s}
+`
+
+func value(seq uint64, at, value int64) []byte {
+	return event.AppendProto(nil, &event.Event{Producer: []byte("p"), Seq: seq, HasID: true, Key: []byte("k"), Time: at * second, Value: value})
+}
+
+// transaction applies values from an offset on and returns what it wrote.
+func transaction(e *engine.Engine, offset int64, values ...[]byte) []message {
+	var log []oracle.Record
+	for i, v := range values {
+		log = append(log, oracle.Record{Offset: offset + int64(i), Value: v})
+	}
+	var out engine.Output
+	e.Apply(batch(log), &out)
+	e.Flush(&out)
+	e.Commit()
+	return messages(&out)
+}
+
+func changelog(list []message) []message {
+	var kept []message
+	for _, m := range list {
+		if m.topic == engine.Changelog {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+// The bytes of version 1. A state written by one release is read by the next:
+// other bytes need another version.
+func TestChangelogGolden(t *testing.T) {
+	e := engine.New(parse(t, twoViews), "events", 3)
+	e.SetSource("id", 4)
+	var got []string
+	list := append(transaction(e, 7, value(1, 3, -5), value(4097, 14, 2), value(1, 3, -5)),
+		transaction(e, 20, value(5, 15, 4), value(1<<21, 21, 1), []byte("?"))...)
+	for _, m := range changelog(list) {
+		v := "tombstone"
+		if m.value != nil {
+			v = strings.ReplaceAll(hex.EncodeToString(m.value), strings.Repeat("00", 32), "*")
+		}
+		got = append(got, hex.EncodeToString(m.key)+" "+v)
+	}
+	same(t, "changelog", got, golden)
+}
+
+func TestTransactionOfItsOwn(t *testing.T) {
+	e := engine.New(parse(t, twoViews), "events", 0)
+	list := transaction(e, 0, value(1, 3, 1), value(2, 4, 1), event.AppendPunctuationProto(nil, &event.Punctuation{Sender: []byte("me"), Watermark: 99 * second}))
+	finals := 0
+	for _, m := range list {
+		switch m.topic {
+		case engine.Results:
+			finals++
+			if x := decodeResult(t, m); x.Stage.String() != "final" || x.Revision != 1 {
+				t.Errorf("a window opened and closed in one transaction gave %+v", x)
+			}
+		case engine.Changelog:
+			if m.key[1] == 1 {
+				t.Errorf("the changelog knows a cell that no transaction left open: %q", m.key)
+			}
+		}
+	}
+	if finals != 3 {
+		t.Errorf("%d rows, want 3", finals)
+	}
+	if list := transaction(e, 50); len(list) != 1 {
+		t.Errorf("an empty transaction wrote %d records, want the meta record alone", len(list))
+	}
+}
+
+func TestLoadedEmpty(t *testing.T) {
+	e := engine.New(parse(t, twoViews), "events", 0)
+	m, err := e.Loaded()
+	if err != nil || m.Transaction != 0 || m.Next != 0 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	transaction(e, 5, value(1, 3, 1))
+}
+
+func TestLoadedMeta(t *testing.T) {
+	e := engine.New(parse(t, twoViews), "events", 0)
+	e.SetSource("id", 4)
+	list := append(transaction(e, 5, value(1, 3, 1), value(1, 3, 1)), transaction(e, 9, value(2, 44, 1), value(3, 45, 1))...)
+	restored := engine.New(parse(t, twoViews), "events", 0)
+	for _, m := range changelog(list) {
+		if err := restored.Load(m.key, m.value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := restored.Loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Next != 11 || m.Transaction != 2 || m.TopicID != "id" || m.Partitions != 4 || m.Watermark != 44*second || m.Stats.Records != 4 {
+		t.Errorf("%+v", m)
+	}
+	same(t, "stats", m.Stats, e.Stats())
+	if restored.Dump() != e.Dump() {
+		t.Error("the restored state differs")
+	}
+}
+
+func TestChangedViews(t *testing.T) {
+	e := engine.New(parse(t, twoViews), "events", 0)
+	list := changelog(transaction(e, 5, value(1, 3, 1)))
+	for name, text := range map[string]string{
+		"lateness":  strings.Replace(twoViews, "lateness: 5s", "lateness: 6s", 1),
+		"believed":  strings.Replace(twoViews, "count: 2", "count: 1", 1),
+		"window":    strings.Replace(twoViews, "every: 10s", "every: 4s", 1),
+		"view less": twoViews[:strings.Index(twoViews, "  - {name: hop")],
+	} {
+		f := parse(t, text)
+		other := engine.New(f, "events", 0)
+		for _, m := range list {
+			if err := other.Load(m.key, m.value); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		_, err := other.Loaded()
+		var changed *engine.ViewsError
+		if !errors.As(err, &changed) || !strings.Contains(err.Error(), changed.State[0]) || !strings.Contains(err.Error(), f.Views[0].ID()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f := parse(t, twoViews) // the order in the file is no part of the question
+	f.Views[0], f.Views[1] = f.Views[1], f.Views[0]
+	if restore(t, f, 0, list).Dump() != e.Dump() {
+		t.Error("another order of the views gave another state")
+	}
+}
+
+// Whatever single record a changelog loses, it is noticed; so is a meta record
+// or a cell of an earlier transaction in place of the last.
+func TestLostRecord(t *testing.T) {
+	e := engine.New(parse(t, twoViews), "events", 0)
+	first := changelog(transaction(e, 0, value(1, 3, 1), value(9000, 4, 2)))
+	second := changelog(transaction(e, 2, value(2, 4, 1), value(9001, 5, 2)))
+	all := append(first, second...)
+	kept := map[string]int{}
+	for i, m := range all {
+		kept[string(m.key)] = i
+	}
+	lost := 0
+	for i, m := range all {
+		if kept[string(m.key)] != i {
+			continue // a later record replaces it
+		}
+		lost++
+		other := engine.New(parse(t, twoViews), "events", 0)
+		for k, n := range all {
+			if k == i {
+				continue
+			}
+			if err := other.Load(n.key, n.value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if meta, err := other.Loaded(); err == nil {
+			t.Errorf("restored %+v without the record %x", meta, m.key)
+		}
+	}
+	if lost != len(kept) || lost < 6 {
+		t.Errorf("only %d records could be lost", lost)
+	}
+}
+
+func TestForeignChangelog(t *testing.T) {
+	for _, c := range []struct{ key, value, want string }{
+		{"", "", "form"},
+		{"\x02\x00", "", "version 2"},
+		{"\x01\x09x", "", "kind 9"},
+		{"\x01\x00", "", "form"},
+		{"\x01\x01\x00", "", "form"},
+		{"\x01\x02", "\x05", "form"},
+		{"\x01\x02p", "", "form"},
+		{"\x01\x03\x00\x00\x00\x00\x00\x00\x00\x00p", "short", "form"},
+		{"\x01\x03\xff\x00\x00\x00\x00\x00\x00\x00p", strings.Repeat("x", 512), "form"},
+		{"\x01\x02" + strings.Repeat("p", 65), "\x05", "form"},
+	} {
+		err := engine.New(parse(t, twoViews), "events", 0).Load([]byte(c.key), []byte(c.value))
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "cannot load the changelog record") {
+			t.Errorf("%q %q: %v, want %q", c.key, c.value, err, c.want)
+		}
+	}
+	e := engine.New(parse(t, twoViews), "events", 0)
+	if err := e.Load([]byte("\x01\x02p"), []byte{5}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Loaded(); err == nil || !strings.Contains(err.Error(), "meta") {
+		t.Errorf("a changelog without meta: %v", err)
+	}
+}
+
+// A tombstone may leave the other cells of its window, although no transaction
+// writes such a changelog today.
+func TestTombstoneAmongCells(t *testing.T) {
+	f := parse(t, "time: {believed: {count: 1, of: 1}, punctuation: [me]}\nviews: [{name: a, window: {tumbling: 10s}, lateness: 0s}]")
+	key := func(k string) []byte {
+		return event.AppendJSON(nil, &event.Event{Key: []byte(k), Time: second, Value: 1})
+	}
+	three, two := engine.New(f, "events", 0), engine.New(f, "events", 0)
+	list := changelog(transaction(three, 0, key("a"), key("b"), key("c")))
+	var gone []message
+	for _, m := range list {
+		if bytes.HasSuffix(m.key, []byte("b")) {
+			gone = append(gone, message{key: m.key})
+		}
+	}
+	meta := changelog(transaction(two, 0, key("a"), key("c")))
+	restored := restore(t, f, 0, append(append(list, gone...), meta[len(meta)-1]))
+	if restored.Dump() != two.Dump() {
+		t.Errorf("%s, want\n%s", restored.Dump(), two.Dump())
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	f := parse(t, twoViews)
+	var out engine.Output
+	one := batch([]oracle.Record{{Offset: 5, Value: value(1, 3, 1)}})
+	for name, misuse := range map[string]func(*engine.Engine){
+		"offset again":         func(e *engine.Engine) { e.Apply(one, &out); e.Apply(one, &out) },
+		"apply after flush":    func(e *engine.Engine) { e.Flush(&out); e.Apply(one, &out) },
+		"flush twice":          func(e *engine.Engine) { e.Flush(&out); e.Flush(&out) },
+		"commit without flush": func(e *engine.Engine) { e.Apply(one, &out); e.Commit() },
+		"load too late":        func(e *engine.Engine) { e.Apply(one, &out); _ = e.Load(nil, nil) },
+		"apply while loading":  func(e *engine.Engine) { _ = e.Load([]byte("\x01\x02p"), []byte{5}); e.Apply(one, &out) },
+	} {
+		func() {
+			defer func() {
+				if s, _ := recover().(string); !strings.HasPrefix(s, "BUG: ") {
+					t.Errorf("%s: %q", name, s)
+				}
+			}()
+			misuse(engine.New(f, "events", 0))
+		}()
+	}
+}
+
+// Any bytes as a changelog give an error or a state that holds together.
+func FuzzLoad(f *testing.F) {
+	file := parse(f, twoViews)
+	pack := func(list []message) []byte {
+		var b []byte
+		for _, m := range changelog(list) {
+			b = append(b, byte(len(m.key)))
+			b = append(b, m.key...)
+			n := len(m.value) + 1
+			if m.value == nil {
+				n = 0
+			}
+			b = append(append(b, byte(n>>8), byte(n)), m.value...)
+		}
+		return b
+	}
+	e := engine.New(file, "events", 0)
+	first := transaction(e, 0, value(1, 3, 1), value(2, 4, 1))
+	f.Add(pack(first))
+	f.Add(pack(append(first, transaction(e, 2, value(1<<21, 44, 1), value(3, 45, 1), value(1<<21-1, 45, 7))...)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e := engine.New(file, "events", 0)
+		for len(b) > 0 {
+			k := min(int(b[0]), len(b)-1)
+			key := b[1 : 1+k]
+			if b = b[1+k:]; len(b) < 2 {
+				break
+			}
+			n := int(b[0])<<8 | int(b[1])
+			b = b[2:]
+			var value []byte
+			if n > 0 {
+				n = min(n-1, len(b))
+				value, b = b[:n:n], b[n:]
+			}
+			if e.Load(key, value) != nil {
+				return
+			}
+		}
+		m, err := e.Loaded()
+		if err != nil {
+			return
+		}
+		before := e.Dump()
+		var out engine.Output
+		r := rand.New(rand.NewPCG(1, 1))
+		log := randomLog(r, 0, 50)
+		for i := range log {
+			log[i].Offset = min(m.Next, view.Horizon) + int64(i)
+		}
+		if m.Next > view.Horizon {
+			return
+		}
+		e.Apply(batch(log), &out)
+		e.Flush(&out)
+		e.Rollback()
+		if e.Dump() != before {
+			t.Error("rollback changed the state")
+		}
+	})
+}
+
+// key value, in hexadecimal; * is 32 zero bytes.
+var golden = []string{
+	"010100ffffffffff6769806b 020101090909",
+	"01010000000000000000006b 020201050904",
+	"01010100000000000000006b 020101090909",
+	"01010000000000009896806b 020100040404",
+	"01010100000000009896806b 020100040404",
+	"010270 8120",
+	"0103000000000000000070 02***************00000000000000000000000000000000000000000000000000000000000000",
+	"0103000000000000000170 02***************00000000000000000000000000000000000000000000000000000000000000",
+	"0100 14010608026964080214686f704039353235656261313761323837306432040003041474656e4033633364663430626332336337303630020002020302010000000102028120809bee02809bee0204010080feac0d",
+	"01010000000000000000006b 040300020908",
+	"01010000000000009896806b 0403000e0208",
+	"01010100000000009896806b 0402000c0408",
+	"0101000000000001312d006b 020100020202",
+	"0101010000000001312d006b 020100020202",
+	"010100ffffffffff6769806b tombstone",
+	"01010100000000000000006b tombstone",
+	"010270 80808001",
+	"0103000000000000020070 01***************00000000000000000000000000000000000000000000000000000000000000",
+	"0103000000000000000070 tombstone",
+	"0103000000000000000170 tombstone",
+	"0100 2e02080b026964080214686f704039353235656261313761323837306432080003071474656e403363336466343062633233633730363004000203060401000100010101808080018087a70e8087a70e08010080bd8314",
+}

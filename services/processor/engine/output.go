@@ -1,0 +1,96 @@
+package engine
+
+// Batch is a run of records of the partition, in offset order. The value of
+// record i is Data[Ends[i-1]:Ends[i]]; it is empty for a tombstone.
+type Batch struct {
+	Offsets    []int64
+	Timestamps []int64 // Kafka's, ms since 1970
+	Ends       []int
+	Data       []byte
+}
+
+// Value returns the value of record i.
+func (b *Batch) Value(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = b.Ends[i-1]
+	}
+	return b.Data[start:b.Ends[i]:b.Ends[i]]
+}
+
+// Topic says where a record of the output belongs.
+type Topic uint8
+
+// The topics. Changelog records go to the partition that the input has.
+const (
+	Results Topic = iota
+	Excluded
+	DeadLetters
+	Changelog
+)
+
+func (t Topic) String() string {
+	return [...]string{"results", "excluded", "dead-letters", "changelog"}[t]
+}
+
+// Output is the list of records that a transaction produces, in the order in
+// which they are to be written. The zero value is empty.
+type Output struct {
+	records []outputRecord
+	data    []byte
+}
+
+type outputRecord struct {
+	keyEnd, end int
+	topic       Topic
+	keyless     bool
+	tombstone   bool
+}
+
+// Len returns the number of records.
+func (o *Output) Len() int { return len(o.records) }
+
+// At returns record i. The key is nil for a record without one (a dead letter),
+// the value is nil for a tombstone. Both are valid until the next Reset, and
+// must not be written to.
+func (o *Output) At(i int) (topic Topic, key, value []byte) {
+	start := 0
+	if i > 0 {
+		start = o.records[i-1].end
+	}
+	r := o.records[i]
+	if !r.keyless {
+		key = o.data[start:r.keyEnd:r.keyEnd]
+	}
+	if !r.tombstone {
+		value = o.data[r.keyEnd:r.end:r.end]
+	}
+	return r.topic, key, value
+}
+
+// Bytes returns the size of all keys and values.
+func (o *Output) Bytes() int { return len(o.data) }
+
+// Reset empties the output and keeps its memory.
+func (o *Output) Reset() {
+	o.records, o.data = o.records[:0], o.data[:0]
+}
+
+// A record is written as: begin(topic), key appended to data, keyDone, value
+// appended to data, done. Without a value, tombstoneDone instead of the last.
+
+func (o *Output) begin(t Topic) { o.records = append(o.records, outputRecord{topic: t}) }
+
+func (o *Output) keyDone() { o.records[len(o.records)-1].keyEnd = len(o.data) }
+
+func (o *Output) noKey() {
+	r := &o.records[len(o.records)-1]
+	r.keyEnd, r.keyless = len(o.data), true
+}
+
+func (o *Output) done() { o.records[len(o.records)-1].end = len(o.data) }
+
+func (o *Output) tombstoneDone() {
+	r := &o.records[len(o.records)-1]
+	r.keyEnd, r.end, r.tombstone = len(o.data), len(o.data), true
+}

@@ -25,7 +25,7 @@ type Admin struct {
 	free    func()
 }
 
-// NewAdmin makes a client; it does not connect yet.
+// NewAdmin makes a client. That no broker answers is not an error yet: see Ping.
 func NewAdmin(c Config) (*Admin, error) {
 	conf, free, err := c.settings(nil)
 	if err != nil {
@@ -36,6 +36,7 @@ func NewAdmin(c Config) (*Admin, error) {
 		free()
 		return nil, fmt.Errorf("cannot make a Kafka admin client for %q: %w", c.Brokers, err)
 	}
+	connect(client)
 	return &Admin{brokers: c.Brokers, client: client, free: free}, nil
 }
 
@@ -254,13 +255,23 @@ type Committed struct {
 func (a *Admin) Committed(ctx context.Context, group, topic string, partitions []int32) ([]Committed, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	result, err := a.client.ListConsumerGroupOffsets(ctx,
-		[]ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: topicPartitions(topic, partitions)}},
-		ck.SetAdminRequireStableOffsets(true))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", group, a.explain(err))
+	for {
+		result, err := a.client.ListConsumerGroupOffsets(ctx,
+			[]ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: topicPartitions(topic, partitions)}},
+			ck.SetAdminRequireStableOffsets(true))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", group, a.explain(err))
+		}
+		found, err := committed(group, partitions, result.ConsumerGroupsTopicPartitions[0].Partitions)
+		if code(err) != ck.ErrUnstableOffsetCommit {
+			return found, err
+		}
+		select { // a consumer's client waits by itself, an admin client does not
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	return committed(group, partitions, result.ConsumerGroupsTopicPartitions[0].Partitions)
 }
 
 // committed orders what a broker answered by the partitions asked for.

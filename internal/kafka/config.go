@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,24 +48,34 @@ func (c Config) settings(own ck.ConfigMap) (*ck.ConfigMap, func(), error) {
 		"go.logs.channel":          logs,
 	}
 	maps.Copy(all, own)
-	go forward(logs, c.Log)
+	go forward(logs, c.log())
 	return &all, sync.OnceFunc(func() { close(logs) }), nil
 }
 
 // forward writes librdkafka's lines to the log until the channel is closed.
-// What matters to us comes as an error from a call as well, so nothing here is
-// above a warning.
+// They are for who looks for them: each failed connection is a line, and what
+// matters comes as an error from a call as well.
 func forward(logs <-chan ck.LogEvent, log *slog.Logger) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	for line := range logs {
-		level := slog.LevelDebug
-		if line.Level <= 4 { // syslog: emergency to warning
-			level = slog.LevelWarn
-		}
-		log.Log(context.Background(), level, "kafka client", "client", line.Name, "tag", line.Tag, "message", line.Message)
+		log.Debug("kafka client", "client", line.Name, "tag", line.Tag, "message", line.Message)
 	}
+}
+
+func (c Config) log() *slog.Logger {
+	if c.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Log
+}
+
+// overcome logs an error that the client gets over by itself, in time. Only
+// that nobody answers at all is worth a person's attention.
+func overcome(log *slog.Logger, err error) {
+	if code(err) == ck.ErrAllBrokersDown {
+		log.Warn("no broker answers; trying on", "error", err)
+		return
+	}
+	log.Debug("kafka client", "error", err)
 }
 
 // connect waits for a first connection, at most a second. What a client begins

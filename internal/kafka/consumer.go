@@ -66,10 +66,9 @@ func NewConsumer(c Config, g GroupConfig) (*Consumer, error) {
 		return nil, fmt.Errorf("cannot make a Kafka consumer for %q: %w", c.Brokers, err)
 	}
 	connect(client)
-	k := &Consumer{fetcher: newFetcher(client, g.Keys, g.MaxRecords), group: g, free: free}
+	k := &Consumer{fetcher: newFetcher(client, c.log(), g.Keys, g.MaxRecords), group: g, free: free}
 	if err := client.Subscribe(g.Topic, k.rebalance); err != nil {
-		k.Close()
-		return nil, fmt.Errorf("cannot subscribe to topic %q: %w", g.Topic, err)
+		return nil, errors.Join(fmt.Errorf("cannot subscribe to topic %q: %w", g.Topic, err), k.Close())
 	}
 	return k, nil
 }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -12,6 +13,7 @@ import (
 // consumers above see the same.
 type fetcher struct {
 	consumer *ck.Consumer
+	log      *slog.Logger
 	keys     bool
 	max      int // records per poll
 
@@ -30,11 +32,11 @@ type place struct {
 // enough that a poll takes some milliseconds.
 const defaultRecords = 4096
 
-func newFetcher(consumer *ck.Consumer, keys bool, max int) fetcher {
+func newFetcher(consumer *ck.Consumer, log *slog.Logger, keys bool, max int) fetcher {
 	if max <= 0 {
 		max = defaultRecords
 	}
-	return fetcher{consumer: consumer, keys: keys, max: max, batches: make(map[place]*Batch)}
+	return fetcher{consumer: consumer, log: log, keys: keys, max: max, batches: make(map[place]*Batch)}
 }
 
 // poll waits for a first event and takes what else is there already.
@@ -119,6 +121,7 @@ func (f *fetcher) judge(err error) error {
 		ck.ErrLeaderNotAvailable, ck.ErrNotLeaderForPartition, ck.ErrUnknownLeaderEpoch, ck.ErrFencedLeaderEpoch,
 		ck.ErrCoordinatorNotAvailable, ck.ErrCoordinatorLoadInProgress, ck.ErrNotCoordinator,
 		ck.ErrRebalanceInProgress, ck.ErrRequestTimedOut, ck.ErrBrokerNotAvailable, ck.ErrReplicaNotAvailable:
+		overcome(f.log, err)
 		return nil
 	case ck.ErrAutoOffsetReset, ck.ErrOffsetOutOfRange:
 		return fmt.Errorf("%w; the records from there on are gone from the log, or the topic was made again", err)

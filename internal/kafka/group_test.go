@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -142,7 +143,22 @@ func TestOffsetsInTransactionRoundTrip(t *testing.T) {
 	} else {
 		t.Logf("pending: %v", err)
 	}
+	a := admin(t, c)
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if got, err := a.Committed(soon, "g", events, []int32{0}); err == nil {
+		t.Errorf("pending offsets were answered to admin: %+v", got)
+	}
+	waited := make(chan []kafka.Committed, 1)
+	go func() {
+		got, err := a.Committed(t.Context(), "g", events, []int32{0})
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- got
+	}()
 	must(t, x.Commit())
+	equal(t, "what admin waited for", <-waited, []kafka.Committed{{0, 2, meta}})
 	want := []kafka.Committed{{0, 2, meta}, {1, -1, ""}}
 	got, err := m.Committed([]int32{0, 1}, patience)
 	must(t, err)

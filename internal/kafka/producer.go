@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -122,12 +123,12 @@ func NewProducer(c Config, pc ProducerConfig) (*Producer, error) {
 	connect(client)
 	p := &Producer{client: client, maxMessage: pc.MaxMessage, free: free,
 		drained: make(chan struct{}), fatal: make(chan struct{})}
-	go p.drain(pc.OnDelivery)
+	go p.drain(c.log(), pc.OnDelivery)
 	return p, nil
 }
 
 // drain serves the client's events until it is closed.
-func (p *Producer) drain(deliver func(Delivery)) {
+func (p *Producer) drain(log *slog.Logger, deliver func(Delivery)) {
 	defer close(p.drained)
 	for event := range p.client.Events() {
 		switch e := event.(type) {
@@ -145,7 +146,9 @@ func (p *Producer) drain(deliver func(Delivery)) {
 			}
 			deliver(d)
 		case ck.Error:
-			if e.IsFatal() && p.failure == nil {
+			if !e.IsFatal() {
+				overcome(log, e)
+			} else if p.failure == nil {
 				p.failure = e
 				close(p.fatal)
 			}

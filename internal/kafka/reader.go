@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,14 +48,13 @@ func NewReader(c Config, rc ReaderConfig, starts ...Start) (*Reader, error) {
 		return nil, fmt.Errorf("cannot make a Kafka reader for %q: %w", c.Brokers, err)
 	}
 	connect(consumer)
-	r := &Reader{fetcher: newFetcher(consumer, rc.Keys, rc.MaxRecords), free: free}
+	r := &Reader{fetcher: newFetcher(consumer, c.log(), rc.Keys, rc.MaxRecords), free: free}
 	tps := make([]ck.TopicPartition, len(starts))
 	for i, s := range starts {
 		tps[i] = ck.TopicPartition{Topic: &s.Topic, Partition: s.Partition, Offset: ck.Offset(s.Offset)}
 	}
 	if err := consumer.Assign(tps); err != nil {
-		r.Close()
-		return nil, fmt.Errorf("cannot read %d partitions: %w", len(starts), err)
+		return nil, errors.Join(fmt.Errorf("cannot read %d partitions: %w", len(starts), err), r.Close())
 	}
 	return r, nil
 }
@@ -81,7 +82,7 @@ type Range struct {
 // range may be control records, which nobody sees: the position counts, not
 // the last record. If no partition advances for the time stall, that is an
 // error: the log may have lost its end, or hold a transaction that never ends.
-func ReadTo(ctx context.Context, c Config, rc ReaderConfig, ranges []Range, stall time.Duration, fn func(*Batch) error) error {
+func ReadTo(ctx context.Context, c Config, rc ReaderConfig, ranges []Range, stall time.Duration, fn func(*Batch) error) (err error) {
 	open := slices.DeleteFunc(slices.Clone(ranges), func(r Range) bool { return r.From >= r.To || r.To <= 0 })
 	if len(open) == 0 {
 		return nil
@@ -94,7 +95,7 @@ func ReadTo(ctx context.Context, c Config, rc ReaderConfig, ranges []Range, stal
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
+	defer func() { err = cmp.Or(err, reader.Close()) }()
 
 	moved := time.Now()
 	for len(open) > 0 {

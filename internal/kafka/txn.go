@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -59,16 +60,17 @@ func NewTxn(c Config, tc TxnConfig) (*Txn, error) {
 		return nil, fmt.Errorf("cannot make the transactional producer %q: %w", tc.ID, err)
 	}
 	t := &Txn{client: client, config: tc, free: free, drained: make(chan struct{})}
-	go t.drain()
+	go t.drain(c.log())
 	return t, nil
 }
 
 // drain serves the events until the client is closed: a commit freezes when
 // nobody does. A lost connection may have carried a request that arrives late.
-func (t *Txn) drain() {
+func (t *Txn) drain(log *slog.Logger) {
 	defer close(t.drained)
 	for event := range t.client.Events() {
 		if e, ok := event.(ck.Error); ok {
+			overcome(log, e)
 			switch e.Code() {
 			case ck.ErrTransport, ck.ErrAllBrokersDown, ck.ErrTimedOut, ck.ErrNotCoordinator, ck.ErrCoordinatorNotAvailable:
 				t.suspect.Store(true)

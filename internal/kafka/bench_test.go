@@ -1,0 +1,128 @@
+package kafka_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"parallax.example/internal/broker"
+	"parallax.example/internal/kafka"
+)
+
+// Client and embedded broker share the process, so the figures hold both.
+
+func BenchmarkProduce(b *testing.B) {
+	c, events := benchBroker(b)
+	value := make([]byte, 60)
+	var failed error
+	p, err := kafka.NewProducer(c, kafka.ProducerConfig{Linger: 5 * time.Millisecond, OnDelivery: func(d kafka.Delivery) {
+		if d.Err != nil {
+			failed = d.Err
+		}
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	report := begin(b)
+	for i := range b.N {
+		if err := p.Produce(b.Context(), kafka.Record{Topic: events, Partition: int32(i % 4), Timestamp: 1_700_000_000_000, Key: value[:3], Value: value}, uint64(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := p.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	report()
+	p.Close()
+	if failed != nil {
+		b.Fatal(failed)
+	}
+}
+
+func BenchmarkConsume(b *testing.B) {
+	c, events := benchBroker(b)
+	p, err := kafka.NewProducer(c, kafka.ProducerConfig{Linger: 5 * time.Millisecond})
+	if err != nil {
+		b.Fatal(err)
+	}
+	value := make([]byte, 60)
+	for i := range b.N {
+		if err := p.Produce(b.Context(), kafka.Record{Topic: events, Partition: int32(i % 4), Value: value}, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := p.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	p.Close()
+	var ranges []kafka.Range
+	for i := range int32(4) {
+		ranges = append(ranges, kafka.Range{Topic: events, Partition: i, To: int64(b.N-int(i)+3) / 4})
+	}
+	n := 0
+	report := begin(b)
+	err = kafka.ReadTo(b.Context(), c, kafka.ReaderConfig{}, ranges, patience, func(batch *kafka.Batch) error { n += batch.Len(); return nil })
+	report()
+	if err != nil || n != b.N {
+		b.Fatalf("%d of %d records read: %v", n, b.N, err)
+	}
+}
+
+// BenchmarkTransaction is one transaction of one record: its fixed costs.
+func BenchmarkTransaction(b *testing.B) {
+	c, out := benchBroker(b)
+	x, err := kafka.NewTxn(c, kafka.TxnConfig{ID: "bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer x.Close()
+	if err := x.Init(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, step := range []func() error{x.Begin, func() error { return x.Produce(kafka.Record{Topic: out, Value: []byte("x")}) }, x.Commit} {
+			if err := step(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func benchBroker(b *testing.B) (kafka.Config, string) {
+	br, err := broker.Start(broker.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(br.Close)
+	c := kafka.Config{Brokers: br.Addr()}
+	a, err := kafka.NewAdmin(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.Close()
+	if err := a.EnsureTopics(b.Context(), []kafka.TopicSpec{{Name: "bench", Partitions: 4, Replication: 1}}); err != nil {
+		b.Fatal(err)
+	}
+	return c, "bench"
+}
+
+// begin starts the clocks; what it returns stops them.
+func begin(b *testing.B) (report func()) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := cpu()
+	return func() {
+		b.StopTimer()
+		b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/event")
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	}
+}
+
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic("BUG: getrusage: " + err.Error())
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

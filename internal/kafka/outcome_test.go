@@ -1,0 +1,34 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// The flags that lead to Abort and Retry can only be set by librdkafka; those
+// two are tested against a broker.
+func TestClassify(t *testing.T) {
+	fenced := ck.NewError(ck.ErrFenced, "", true)
+	for _, c := range []struct {
+		err  error
+		want Outcome
+	}{
+		{nil, OK},
+		{errors.New("something else"), Unknown},
+		{ck.NewError(ck.ErrTimedOut, "", false), Unknown},
+		{ck.NewError(ck.ErrInvalidTxnState, "", true), Unknown},
+		{fenced, Fenced},
+		{fmt.Errorf("cannot commit: %w", fenced), Fenced},
+		{ck.NewError(ck.ErrProducerFenced, "", false), Fenced},
+		{ck.NewError(ck.ErrInvalidProducerEpoch, "", true), Fenced},
+		{&refusedError{&TooLargeError{}}, Abort},
+		{fmt.Errorf("cannot add: %w", &refusedError{fenced}), Abort},
+	} {
+		if got := Classify(c.err); got != c.want {
+			t.Errorf("Classify(%v) = %v, want %v", c.err, got, c.want)
+		}
+	}
+}

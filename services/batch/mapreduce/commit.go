@@ -1,0 +1,85 @@
+package mapreduce
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// commit gives the reduce tasks' files their place and then, with one link,
+// existence. A file's final name holds its checksum: should two coordinators run
+// one job, they can only link the same bytes under a name, and one _SUCCESS.json.
+func (j *Job) commit(w workspace, reduces []*manifest, done *Done) error {
+	folder := filepath.Join(j.Folder, j.ID)
+	folders := map[string]bool{folder: true, j.Folder: true}
+	for _, m := range reduces {
+		for _, f := range m.Files {
+			from := m.path(f.Path)
+			ext := path.Ext(f.Path)
+			f.Path = strings.TrimSuffix(f.Path, ext) + "-" + f.SHA256[:8] + ext
+			to := filepath.Join(folder, filepath.FromSlash(f.Path))
+			folders[filepath.Dir(to)] = true
+			if err := publish(from, to); err != nil {
+				return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+			}
+			done.Files = append(done.Files, f)
+		}
+	}
+	slices.SortFunc(done.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	content, err := j.Success(*done)
+	if err != nil {
+		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+	}
+	for f := range folders {
+		if err := syncFolder(f); err != nil {
+			return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+		}
+	}
+	if err := linkNew(filepath.Join(folder, SuccessName), content, true); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			err = ErrExists
+		}
+		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+	}
+	if err := syncFolder(folder); err != nil {
+		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+	}
+	os.RemoveAll(string(w)) // what stays is ignored
+	os.Remove(filepath.Dir(string(w)))
+	return nil
+}
+
+// publish links a file that is durable to its final name.
+func publish(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func syncFolder(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

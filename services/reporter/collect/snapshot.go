@@ -1,0 +1,63 @@
+package collect
+
+import (
+	"maps"
+	"slices"
+
+	"parallax.example/internal/result"
+	"parallax.example/services/reporter/report"
+)
+
+// Snapshot is the stream's answer so far, for a page.
+type Snapshot struct {
+	Views       []ViewSnapshot // in the order of views.yaml
+	Duplicates  uint64
+	Stale       uint64
+	DeadLetters uint64
+	Partitions  []Progress      // by partition; nil until first asked
+	Watermarks  map[int32]int64 // µs UTC, as far as committed rows tell
+	Finals      report.Latency
+	Faults      int
+	Err         error // why collecting ended early
+}
+
+// ViewSnapshot is one view's closed windows so far.
+type ViewSnapshot struct {
+	ID, Name string
+	Rows     int // final rows
+	Total    result.Agg
+	Late     result.Agg // late placements
+	Windows  []Window   // by start, over all keys
+}
+
+// Window is all keys of one window.
+type Window struct {
+	Start int64 // µs UTC
+	Agg   result.Agg
+}
+
+// Snapshot copies what is known now.
+func (k *Collector) Snapshot() Snapshot {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.state.Snapshot()
+	s.Partitions = slices.Clone(k.progress)
+	s.Err = k.err
+	return s
+}
+
+// Snapshot copies what is known now; what only Kafka knows is left empty.
+func (s *State) Snapshot() Snapshot {
+	out := Snapshot{
+		Duplicates: s.duplicates, Stale: s.stale, DeadLetters: uint64(len(s.dead)),
+		Watermarks: maps.Clone(s.watermarks), Finals: s.finals.Report(), Faults: len(s.faults) + s.more,
+	}
+	for _, v := range s.ordered {
+		one := ViewSnapshot{ID: v.View.ID(), Name: v.View.Name, Rows: v.Rows, Total: v.Total, Late: v.Late}
+		for _, start := range slices.Sorted(maps.Keys(v.Windows)) {
+			one.Windows = append(one.Windows, Window{Start: start, Agg: v.Windows[start]})
+		}
+		out.Views = append(out.Views, one)
+	}
+	return out
+}

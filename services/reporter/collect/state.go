@@ -1,0 +1,266 @@
+package collect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"parallax.example/internal/event"
+	"parallax.example/internal/result"
+	"parallax.example/internal/view"
+	"parallax.example/services/reporter/compare"
+	"parallax.example/services/reporter/latency"
+	"parallax.example/services/reporter/report"
+)
+
+// maxFaults bounds the faults kept; the rest is only counted.
+const maxFaults = 10_000
+
+// State is what the stream has said so far. It knows nothing of Kafka, so that
+// tests can feed it; it is not safe for concurrent use.
+type State struct {
+	views    map[string]*viewState
+	ordered  []*viewState // as in views.yaml
+	rows     map[result.Cell]*row
+	excluded []compare.Exclusion
+	dead     []compare.Dead
+	faults   []report.Fault
+	more     int // faults beyond maxFaults
+	texts    map[string]string
+
+	duplicates, stale uint64
+	watermarks        map[int32]int64
+
+	finals, updates *latency.Recorder
+	firstRow        int64 // arrival of the first row and of the last final one, ms; 0: not measured
+	lastFinal       int64
+}
+
+// row is the latest row of a cell.
+type row struct {
+	agg         result.Agg
+	offset      int64
+	watermark   int64
+	revision    uint64
+	transaction uint64
+	ordinal     uint32
+	stage       result.Stage
+}
+
+// viewState is the running total of one view's final rows.
+type viewState struct {
+	View    *view.View
+	Rows    int
+	Total   result.Agg
+	Late    result.Agg           // late placements
+	Windows map[int64]result.Agg // by start, over all keys
+}
+
+// NewState makes an empty state for the views of f.
+func NewState(f *view.File) *State {
+	s := &State{
+		views:      map[string]*viewState{},
+		rows:       map[result.Cell]*row{},
+		texts:      map[string]string{},
+		watermarks: map[int32]int64{},
+		finals:     newLatency("final rows", "that closed the window"),
+		updates:    newLatency("updates", "that changed the row"),
+	}
+	for i := range f.Views {
+		v := &f.Views[i]
+		one := &viewState{View: v, Windows: map[int64]result.Agg{}}
+		s.views[v.ID()] = one
+		s.ordered = append(s.ordered, one)
+	}
+	return s
+}
+
+func newLatency(name, which string) *latency.Recorder {
+	return latency.New(name,
+		"the moment at which the event "+which+" was scheduled to be sent",
+		"the moment at which a reader of committed records had the row")
+}
+
+// shared returns b as a string, the same memory for equal ones.
+func (s *State) shared(b []byte) string {
+	t, ok := s.texts[string(b)]
+	if !ok {
+		t = string(b)
+		s.texts[t] = t
+	}
+	return t
+}
+
+// unmeasured as an arrival says that the record was there before the reader.
+const unmeasured = 0
+
+// Result takes one message of parallax.results in. arrival is the wall clock in
+// ms when a reader had it, or 0.
+func (s *State) Result(b []byte, arrival int64) error {
+	var r result.Result
+	if err := r.Decode(b); err != nil {
+		return err
+	}
+	v := s.views[string(r.View)]
+	if v == nil {
+		return &compare.Refusal{
+			Reason: fmt.Sprintf("the stream's results answer the view %q, which is not in this views.yaml", r.View),
+			Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
+		}
+	}
+	cell := result.Cell{View: v.View.ID(), Key: s.shared(r.Key), Span: r.Span, Partition: r.Place.Partition}
+	s.advance(r.Place.Partition, r.Watermark)
+	last := s.rows[cell]
+	switch {
+	case last == nil:
+		last = &row{}
+		s.rows[cell] = last
+	case last.stage == result.Final:
+		s.fault(v.View, cell, fmt.Sprintf("a %s row of revision %d follows the final one of revision %d", r.Stage, r.Revision, last.revision))
+		if r.Stage != result.Final {
+			return nil
+		}
+		s.uncount(v, cell, last)
+	case r.Revision <= last.revision || r.Place.Offset < last.offset || r.Place.Transaction < last.transaction ||
+		r.Place.Transaction == last.transaction && r.Place.Ordinal <= last.ordinal:
+		s.fault(v.View, cell, fmt.Sprintf("revision %d (offset %d, transaction %d.%d) follows revision %d (offset %d, transaction %d.%d)",
+			r.Revision, r.Place.Offset, r.Place.Transaction, r.Place.Ordinal, last.revision, last.offset, last.transaction, last.ordinal))
+	}
+	*last = row{agg: r.Agg, offset: r.Place.Offset, watermark: r.Watermark, revision: r.Revision,
+		transaction: r.Place.Transaction, ordinal: r.Place.Ordinal, stage: r.Stage}
+	if r.Stage == result.Final {
+		v.Rows++
+		v.Total.Merge(r.Agg)
+		w := v.Windows[cell.Span.Start]
+		w.Merge(r.Agg)
+		v.Windows[cell.Span.Start] = w
+	}
+	if arrival != unmeasured {
+		if s.firstRow == 0 {
+			s.firstRow = arrival
+		}
+		recorder := s.updates
+		if r.Stage == result.Final {
+			recorder, s.lastFinal = s.finals, arrival
+		}
+		recorder.Record(arrival - r.Place.Scheduled)
+	}
+	return nil
+}
+
+// uncount takes a final row out of the totals when another one, which is a
+// fault, replaces it. Minimum and maximum of the totals may then be stale.
+func (s *State) uncount(v *viewState, cell result.Cell, last *row) {
+	v.Rows--
+	take := func(from result.Agg) result.Agg {
+		low := from.SumLow - last.agg.SumLow
+		borrow := int64(0)
+		if from.SumLow < last.agg.SumLow {
+			borrow = 1
+		}
+		from.Count -= last.agg.Count
+		from.SumLow, from.SumHigh = low, from.SumHigh-last.agg.SumHigh-borrow
+		return from
+	}
+	v.Total = take(v.Total)
+	v.Windows[cell.Span.Start] = take(v.Windows[cell.Span.Start])
+}
+
+// Exclusion takes one message of parallax.excluded in.
+func (s *State) Exclusion(b []byte) error {
+	var x result.Exclusion
+	if err := x.Decode(b); err != nil {
+		return err
+	}
+	var r event.Record
+	if err := r.Decode(x.Event); err != nil {
+		return fmt.Errorf("cannot decode exclusion: what it says was at %d/%d is no event: %w", x.Place.Partition, x.Place.Offset, err)
+	}
+	if r.Kind != event.KindEvent {
+		return fmt.Errorf("cannot decode exclusion: what it says was at %d/%d is punctuation", x.Place.Partition, x.Place.Offset)
+	}
+	s.advance(x.Place.Partition, x.Watermark)
+	e := &r.Event
+	s.excluded = append(s.excluded, compare.Exclusion{
+		Event: compare.Event{
+			Partition: x.Place.Partition, Offset: x.Place.Offset,
+			Producer: s.shared(e.Producer), Seq: e.Seq, HasID: e.HasID,
+			Key: s.shared(e.Key), Time: e.Time, Value: e.Value,
+		},
+		Cause: x.Cause, View: s.shared(x.View), Span: x.Span, Watermark: x.Watermark,
+	})
+	switch x.Cause {
+	case result.Duplicate:
+		s.duplicates++
+	case result.Stale:
+		s.stale++
+	case result.Late:
+		v := s.views[string(x.View)]
+		if v == nil {
+			return &compare.Refusal{
+				Reason: fmt.Sprintf("the stream left out events of the view %q, which is not in this views.yaml", x.View),
+				Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
+			}
+		}
+		v.Late.Add(e.Value)
+	}
+	return nil
+}
+
+// DeadLetter takes one message of parallax.dead-letters in.
+func (s *State) DeadLetter(b []byte) error {
+	var d result.DeadLetter
+	if err := d.Decode(b); err != nil {
+		return err
+	}
+	s.dead = append(s.dead, compare.Dead{Partition: d.Place.Partition, Offset: d.Place.Offset, Reason: s.shared([]byte(d.Reason))})
+	return nil
+}
+
+// advance notes a watermark; before anything is believed, it is the least int64.
+func (s *State) advance(partition int32, watermark int64) {
+	if watermark == math.MinInt64 {
+		return
+	}
+	if last, ok := s.watermarks[partition]; !ok || watermark > last {
+		s.watermarks[partition] = watermark
+	}
+}
+
+func (s *State) fault(v *view.View, c result.Cell, what string) {
+	if len(s.faults) == maxFaults {
+		s.more++
+		return
+	}
+	start, end, partition := report.Time(c.Span.Start), report.Time(c.Span.End), c.Partition
+	s.faults = append(s.faults, report.Fault{Check: "stream-order", What: what,
+		View: v.Name, Key: c.Key, Start: &start, End: &end, Partition: &partition})
+}
+
+// Stream returns what the comparison needs. The lists are the state's own:
+// take nothing more in while they are in use.
+func (s *State) Stream() compare.Stream {
+	out := compare.Stream{Final: make(map[result.Cell]compare.Final, len(s.rows)), Exclusions: s.excluded, Dead: s.dead, Faults: slices.Clip(s.faults)}
+	for cell, r := range s.rows {
+		if r.stage == result.Final {
+			out.Final[cell] = compare.Final{Agg: r.agg, Offset: r.offset, Watermark: r.watermark}
+		}
+	}
+	if s.more > 0 {
+		out.Faults = append(out.Faults, report.Fault{Check: "stream-order", What: fmt.Sprintf("%d more breaches of the order of rows", s.more)})
+	}
+	return out
+}
+
+// Timing is when the stream's answer could be read.
+type Timing struct {
+	Latencies []report.Latency // of final rows, of updates
+	// FirstRow and LastFinal are the wall clock in ms when a reader had the
+	// first row of all and the last final one; 0 if that was not seen live.
+	FirstRow, LastFinal int64
+}
+
+// Timing returns what was measured.
+func (s *State) Timing() Timing {
+	return Timing{Latencies: []report.Latency{s.finals.Report(), s.updates.Report()}, FirstRow: s.firstRow, LastFinal: s.lastFinal}
+}

@@ -1,0 +1,144 @@
+package collect_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"parallax.example/internal/event"
+	"parallax.example/internal/result"
+	"parallax.example/internal/view"
+	"parallax.example/services/reporter/collect"
+	"parallax.example/services/reporter/compare"
+)
+
+const hour = int64(3600e6)
+
+func views(t *testing.T) *view.File {
+	f, err := view.Parse("views.yaml", []byte("views:\n  - name: hourly\n    window: {tumbling: 1h}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func row(f *view.File, stage result.Stage, revision uint64, value int64) *result.Result {
+	r := &result.Result{
+		Place: result.Place{Partition: 1, Offset: int64(10 * revision), Scheduled: 1000, Transaction: revision},
+		View:  []byte(f.Views[0].ID()), Stage: stage, Revision: revision, Watermark: 3 * hour,
+		Span: view.Span{Start: 0, End: hour}, Key: []byte("ATL"),
+	}
+	r.Agg.Add(value)
+	return r
+}
+
+func TestLatestRow(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	for i, r := range []*result.Result{row(f, result.Early, 1, 5), row(f, result.Updated, 2, 6), row(f, result.Final, 3, 7)} {
+		if err := s.Result(r.Append(nil), 1000+int64(i)*10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cell := row(f, result.Final, 3, 7).Cell()
+	got := s.Stream()
+	if len(got.Faults) != 0 || len(got.Final) != 1 || got.Final[cell].Agg.Max != 7 || got.Final[cell].Offset != 30 {
+		t.Errorf("%+v", got)
+	}
+	snap := s.Snapshot()
+	if v := snap.Views[0]; v.Rows != 1 || v.Total.Count != 1 || len(v.Windows) != 1 || v.Windows[0].Agg.Max != 7 {
+		t.Errorf("%+v", v)
+	}
+	if snap.Watermarks[1] != 3*hour {
+		t.Errorf("watermarks %v", snap.Watermarks)
+	}
+	l := s.Timing().Latencies
+	if l[0].Count != 1 || l[0].Highest != 20 || l[1].Count != 2 || l[1].Highest != 10 {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestOpenRowsAreNoAnswer(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	if err := s.Result(row(f, result.Early, 1, 5).Append(nil), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Stream(); len(got.Final) != 0 || s.Timing().Latencies[1].Count != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What breaks the order of a cell's rows is a fault that names the cell.
+func TestBreaches(t *testing.T) {
+	f := views(t)
+	older := row(f, result.Updated, 5, 5)
+	older.Place.Offset = 1
+	for name, rows := range map[string][]*result.Result{
+		"the final row twice":       {row(f, result.Final, 1, 5), row(f, result.Final, 2, 5)},
+		"the same message twice":    {row(f, result.Updated, 1, 5), row(f, result.Updated, 1, 5)},
+		"an update after the final": {row(f, result.Final, 1, 5), row(f, result.Updated, 2, 5)},
+		"an older revision":         {row(f, result.Updated, 4, 5), row(f, result.Updated, 3, 5)},
+		"an older offset":           {row(f, result.Updated, 4, 5), older},
+	} {
+		s := collect.NewState(f)
+		for _, r := range rows {
+			if err := s.Result(r.Append(nil), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := s.Stream()
+		if len(got.Faults) != 1 || got.Faults[0].Key != "ATL" || *got.Faults[0].Partition != 1 {
+			t.Errorf("%s: %+v", name, got.Faults)
+		}
+		if v := s.Snapshot().Views[0]; v.Rows > 1 || v.Total.Count > 1 {
+			t.Errorf("%s: counted %d rows, %d events", name, v.Rows, v.Total.Count)
+		}
+	}
+}
+
+func TestExclusionsAndDeadLetters(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	e := event.Event{Producer: []byte("gen"), Seq: 4, HasID: true, Key: []byte("ATL"), Time: 5, Value: -3}
+	x := result.Exclusion{Place: result.Place{Partition: 1, Offset: 9}, Cause: result.Late, View: []byte(f.Views[0].ID()),
+		Span: view.Span{End: hour}, Watermark: 4 * hour, Event: event.AppendProto(nil, &e)}
+	if err := s.Exclusion(x.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	x.Cause = result.Duplicate
+	if err := s.Exclusion(x.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	d := result.DeadLetter{Place: result.Place{Partition: 2, Offset: 3}, Reason: "empty"}
+	if err := s.DeadLetter(d.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	got := s.Stream()
+	want := compare.Event{Partition: 1, Offset: 9, Producer: "gen", Seq: 4, HasID: true, Key: "ATL", Time: 5, Value: -3}
+	if len(got.Exclusions) != 2 || got.Exclusions[0].Event != want || got.Exclusions[0].Span.End != hour {
+		t.Errorf("%+v", got.Exclusions)
+	}
+	if len(got.Dead) != 1 || got.Dead[0] != (compare.Dead{Partition: 2, Offset: 3, Reason: "empty"}) {
+		t.Errorf("%+v", got.Dead)
+	}
+	if snap := s.Snapshot(); snap.Duplicates != 1 || snap.DeadLetters != 1 || snap.Views[0].Late.Count != 1 {
+		t.Errorf("%+v", snap)
+	}
+}
+
+func TestRefusesWhatItCannotRead(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	for _, b := range [][]byte{nil, []byte("{}"), {8, 9}} {
+		if s.Result(b, 0) == nil || s.Exclusion(b) == nil || s.DeadLetter(b) == nil {
+			t.Errorf("%q was taken", b)
+		}
+	}
+	other := row(f, result.Final, 1, 5)
+	other.View = []byte("hourly@0000000000000000")
+	var refusal *compare.Refusal
+	if err := s.Result(other.Append(nil), 0); !errors.As(err, &refusal) || !strings.Contains(err.Error(), "hourly@0000000000000000") {
+		t.Errorf("another view: %v", err)
+	}
+}

@@ -1,0 +1,207 @@
+package compare
+
+import (
+	"iter"
+	"slices"
+	"strconv"
+
+	"parallax.example/internal/result"
+	"parallax.example/internal/view"
+	"parallax.example/services/reporter/report"
+)
+
+// maxExamples bounds the events named for one cause of one cell, and maxBroken
+// the keys named for one identity.
+const (
+	maxExamples = 5
+	maxBroken   = 10
+)
+
+// Run compares, and fills the parts of r that speak of the comparison: Cut,
+// Ledger, Records, Identities, Views, Causes, Differences, Faults. It returns
+// every cell below the cut, in the order of result.Cell. The error is a
+// *Refusal: there was nothing to compare. The lists of in may be put in order.
+func Run(in *Input, r *report.Report) ([]report.Cell, error) {
+	c := &comparison{
+		in:    in,
+		r:     r,
+		views: map[string]*view.View{},
+		cut:   map[int32]*report.Partition{},
+		cells: map[result.Cell]*cell{},
+		names: map[string]string{},
+	}
+	if err := c.prepare(); err != nil {
+		return nil, err
+	}
+	c.faults = append(c.faults, in.Stream.Faults...)
+	c.records()
+	c.truth()
+	c.exclusions()
+	c.deadLetters()
+	c.rows()
+	names, cells := c.verdicts()
+	c.totals(names)
+	c.finish()
+	return cells, nil
+}
+
+// comparison is the work on one Input.
+type comparison struct {
+	in    *Input
+	r     *report.Report
+	views map[string]*view.View
+	cut   map[int32]*report.Partition
+	cells map[result.Cell]*cell
+	names map[string]string // texts of the ledger, each once
+
+	log    []class // what each event of the log is; parallel to in.Log
+	faults []report.Fault
+}
+
+// cell gathers what is known of one cell.
+type cell struct {
+	truth, stream, a, b side
+	why                 *why // nil without a cause
+	wrong               bool // a fault names it
+}
+
+// side is one answer's row; row.Count may be 0 in a wrong answer. Sides are
+// compared with ==: the canonical bytes of a row hold the same fields.
+type side struct {
+	row result.Agg
+	has bool
+}
+
+// folded is the row that a fold leaves: none when nothing was folded.
+func folded(a result.Agg) side { return side{row: a, has: a.Count > 0} }
+
+func (s side) figures() *report.Figures {
+	if !s.has {
+		return nil
+	}
+	f := report.NewFigures(s.row)
+	return &f
+}
+
+// why lists the events behind a cell's differences.
+type why struct {
+	late      []*Exclusion
+	stale     []*Event
+	foreign   []*Event
+	elsewhere []*Event
+	lost      []*Event // as the ledger tells them; Offset as acknowledged
+}
+
+func (c *comparison) cell(name result.Cell) *cell {
+	x := c.cells[name]
+	if x == nil {
+		x = &cell{}
+		c.cells[name] = x
+	}
+	return x
+}
+
+func (c *comparison) why(name result.Cell) *why {
+	x := c.cell(name)
+	if x.why == nil {
+		x.why = &why{}
+	}
+	return x.why
+}
+
+// placements are the cells that an event enters, over all views.
+func (c *comparison) placements(e *Event) iter.Seq[result.Cell] {
+	return func(yield func(result.Cell) bool) {
+		for i := range c.in.Views.Views {
+			v := &c.in.Views.Views[i]
+			first, last := v.Window.Starts(e.Time)
+			for start := first; start <= last; start += v.Window.Hop {
+				span := view.Span{Start: start, End: start + v.Window.Size}
+				if !yield(result.Cell{View: v.ID(), Key: e.Key, Span: span, Partition: e.Partition}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// blame names every cell of an event in a fault of its own, so that the reader
+// of one cell finds it.
+func (c *comparison) blame(e *Event, check, what string) {
+	c.faults = append(c.faults, c.inCell(c.firstCell(e), report.Fault{Check: check, What: what, Events: []report.EventRef{ref(e)}}))
+	for name := range c.placements(e) {
+		c.cell(name).wrong = true
+	}
+}
+
+func (c *comparison) firstCell(e *Event) result.Cell {
+	for name := range c.placements(e) {
+		return name
+	}
+	return result.Cell{}
+}
+
+// inCell completes a fault with the cell's name.
+func (c *comparison) inCell(name result.Cell, f report.Fault) report.Fault {
+	v := c.views[name.View]
+	if v == nil {
+		return f
+	}
+	start, end, partition := report.Time(name.Span.Start), report.Time(name.Span.End), name.Partition
+	f.View, f.Key, f.Start, f.End, f.Partition = v.Name, name.Key, &start, &end, &partition
+	return f
+}
+
+func ref(e *Event) report.EventRef {
+	return report.EventRef{ID: e.name(), Partition: e.Partition, Offset: e.Offset, Time: report.Time(e.Time), Value: e.Value}
+}
+
+// name is the identity for a reader, empty without one.
+func (e *Event) name() string {
+	if !e.HasID {
+		return ""
+	}
+	return e.Producer + "/" + strconv.FormatUint(e.Seq, 10)
+}
+
+// called is how a sentence speaks of the event.
+func (e *Event) called() string {
+	place := strconv.Itoa(int(e.Partition)) + "/" + strconv.FormatInt(e.Offset, 10)
+	if e.HasID {
+		return e.name() + " at " + place
+	}
+	return "without an id at " + place
+}
+
+// sameFact reports whether two events say the same, wherever they lie.
+func (e *Event) sameFact(f *Event) bool {
+	return e.HasID == f.HasID && e.Producer == f.Producer && e.Seq == f.Seq && e.Key == f.Key && e.Time == f.Time && e.Value == f.Value
+}
+
+func (c *comparison) finish() {
+	slices.SortStableFunc(c.faults, func(a, b report.Fault) int { return severity(a.Check) - severity(b.Check) })
+	c.r.Faults.Total = len(c.faults)
+	c.r.Faults.Listed = append([]report.Fault{}, c.faults[:min(len(c.faults), report.MaxListed)]...)
+}
+
+// severity puts what names a cell and two rows before what follows from it.
+func severity(check string) int {
+	switch check {
+	case checkStream, checkMerge, checkTruth:
+		return 0
+	case checkIdentity:
+		return 2
+	}
+	return 1
+}
+
+// The checks, as report.Fault.Check names them.
+const (
+	checkStream     = "stream-a"
+	checkMerge      = "a-b"
+	checkTruth      = "truth-b"
+	checkExclusions = "exclusions"
+	checkDead       = "dead-letters"
+	checkLedger     = "ledger-log"
+	checkIdentity   = "identity"
+)

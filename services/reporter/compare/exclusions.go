@@ -1,0 +1,203 @@
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"parallax.example/internal/result"
+	"parallax.example/services/reporter/report"
+)
+
+// exclusions checks that the stream left out exactly what the batch says it
+// had to, that what it says of each event is what the log says, and puts the
+// late and stale ones into their cells.
+func (c *comparison) exclusions() {
+	list := slices.DeleteFunc(slices.Clone(c.in.Stream.Exclusions), func(x Exclusion) bool {
+		return c.cut[x.Partition] != nil && !c.below(x.Partition, x.Offset)
+	})
+	slices.SortFunc(list, func(a, b Exclusion) int { return a.judgement().compare(b.judgement()) })
+	c.in.Stream.Exclusions = list
+	judged := slices.SortedFunc(slices.Values(c.in.Batch.Judgements), Judgement.compare)
+
+	i, k := 0, 0
+	for i < len(list) || k < len(judged) {
+		var order int
+		switch {
+		case k == len(judged):
+			order = -1
+		case i == len(list):
+			order = 1
+		default:
+			order = list[i].judgement().compare(judged[k])
+		}
+		if order <= 0 {
+			x := &list[i]
+			switch {
+			case i > 0 && list[i-1].judgement() == x.judgement():
+				c.misjudged(x.judgement(), &x.Event, "was left out by the stream twice as %s")
+			case order < 0:
+				c.misjudged(x.judgement(), &x.Event, "was left out by the stream as %s, and the batch does not say so")
+			}
+			c.place(x)
+			i++
+		}
+		if order >= 0 {
+			if order > 0 {
+				j := judged[k]
+				c.misjudged(j, c.at(j.Partition, j.Offset), "had to be left out as %s, and the stream does not list it")
+			}
+			k++
+		}
+	}
+	c.copies(list)
+}
+
+// misjudged reports a judgement that only one side has; what holds one %s.
+func (c *comparison) misjudged(j Judgement, e *Event, what string) {
+	if e == nil {
+		e = &Event{Partition: j.Partition, Offset: j.Offset}
+	}
+	f := report.Fault{
+		Check:  checkExclusions,
+		What:   "the event " + e.called() + " " + fmt.Sprintf(what, j.Cause),
+		Events: []report.EventRef{ref(e)},
+	}
+	switch {
+	case j.Cause == result.Late && c.views[j.View] != nil:
+		name := result.Cell{View: j.View, Key: e.Key, Span: j.Span, Partition: j.Partition}
+		c.faults = append(c.faults, c.inCell(name, f))
+		if e.Key != "" {
+			c.cell(name).wrong = true
+		}
+	case e.Key != "":
+		c.blame(e, f.Check, f.What)
+	default:
+		c.faults = append(c.faults, f)
+	}
+}
+
+// place checks an exclusion against the log and puts it into its cells.
+func (c *comparison) place(x *Exclusion) {
+	e := c.at(x.Partition, x.Offset)
+	switch {
+	case e == nil:
+		c.wrongly(x, "is not in the log")
+		return
+	case !e.sameFact(&x.Event):
+		c.wrongly(x, fmt.Sprintf("says key %q, time %s, value %d and the log says key %q, time %s, value %d",
+			x.Key, report.Time(x.Time), x.Value, e.Key, report.Time(e.Time), e.Value))
+	}
+	switch x.Cause {
+	case result.Late:
+		v := c.views[x.View]
+		if v == nil {
+			c.wrongly(x, fmt.Sprintf("is late in view %q, which nobody asked for", x.View))
+			return
+		}
+		start, last := v.Window.Starts(x.Time)
+		inside := x.Span.Start >= start && x.Span.Start <= last && (x.Span.Start-start)%v.Window.Hop == 0 && x.Span.End == x.Span.Start+v.Window.Size
+		if !inside {
+			c.wrongly(x, fmt.Sprintf("is late in the window %s, which does not hold it", x.Span))
+			return
+		}
+		if !v.Closed(x.Span.End, x.Watermark) {
+			c.wrongly(x, fmt.Sprintf("is called late in the window %s, which the watermark %s does not close", x.Span, report.Time(x.Watermark)))
+		}
+		w := c.why(result.Cell{View: x.View, Key: x.Key, Span: x.Span, Partition: x.Partition})
+		w.late = append(w.late, x)
+	case result.Stale:
+		// B decides exactly: a stale event that is no copy counts there.
+		if c.log[e.index(c.in.Log)]&first == 0 {
+			return
+		}
+		for name := range c.placements(&x.Event) {
+			w := c.why(name)
+			w.stale = append(w.stale, &x.Event)
+		}
+	}
+}
+
+func (c *comparison) wrongly(x *Exclusion, what string) {
+	c.misjudged(x.judgement(), &x.Event, "was left out as %s and "+escape(what))
+}
+
+// escape keeps a text whole that goes through one more Sprintf.
+func escape(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] == '%' {
+			out = append(out, '%')
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
+
+// index is the event's place in the log that holds it.
+func (e *Event) index(log []Event) int {
+	i, _ := slices.BinarySearchFunc(log, e, func(a Event, b *Event) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	return i
+}
+
+// copies checks the stream's duplicates against the whole log: every copy is
+// left out, and nothing but copies.
+func (c *comparison) copies(list []Exclusion) {
+	out := map[place]result.Cause{}
+	for i := range list {
+		if x := &list[i]; x.Cause != result.Late {
+			out[place{x.Partition, x.Offset}] = x.Cause
+		}
+	}
+	for i := range c.in.Log {
+		e := &c.in.Log[i]
+		cause, excluded := out[place{e.Partition, e.Offset}]
+		isFirst := c.log[i]&first != 0
+		switch {
+		case isFirst && excluded && cause == result.Duplicate:
+			c.blame(e, checkExclusions, "the event "+e.called()+" was left out by the stream as a duplicate and is the first of its id in its partition")
+		case !isFirst && !excluded:
+			c.blame(e, checkExclusions, "the event "+e.called()+" is a copy, and the stream does not list it as one")
+		}
+	}
+}
+
+// deadLetters checks that the stream and the lake refused the same messages.
+func (c *comparison) deadLetters() {
+	stream, lake := map[place]string{}, map[place]string{}
+	for _, d := range c.in.Stream.Dead {
+		if c.cut[d.Partition] != nil && !c.below(d.Partition, d.Offset) {
+			continue
+		}
+		at := place{d.Partition, d.Offset}
+		if _, twice := stream[at]; twice {
+			c.dead(at, "is a dead letter of the stream twice")
+		}
+		stream[at] = d.Reason
+	}
+	for _, d := range c.in.Dead {
+		lake[place{d.Partition, d.Offset}] = d.Reason
+	}
+	for at, reason := range stream {
+		other, both := lake[at]
+		switch {
+		case !both:
+			c.dead(at, fmt.Sprintf("is a dead letter of the stream (%s) and not of the lake", reason))
+		case other != reason:
+			c.dead(at, fmt.Sprintf("is a dead letter as %q for the stream and as %q for the lake", reason, other))
+		}
+	}
+	for at, reason := range lake {
+		if _, both := stream[at]; !both {
+			c.dead(at, fmt.Sprintf("is a dead letter of the lake (%s) and not of the stream", reason))
+		}
+	}
+}
+
+func (c *comparison) dead(at place, what string) {
+	partition := at.partition
+	c.faults = append(c.faults, report.Fault{Check: checkDead, Partition: &partition,
+		What: fmt.Sprintf("the message at %d/%d %s", at.partition, at.offset, what)})
+}

@@ -1,0 +1,376 @@
+package compare_test
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"parallax.example/internal/event"
+	"parallax.example/internal/oracle"
+	"parallax.example/internal/result"
+	"parallax.example/services/reporter/compare"
+	"parallax.example/services/reporter/report"
+)
+
+// names says whether a fault of the check names the cell.
+func names(w *world, r *report.Report, check string, c result.Cell) bool {
+	return slices.ContainsFunc(r.Faults.Listed, func(f report.Fault) bool {
+		return f.Check == check && f.Start != nil && f.View == viewName(w, c.View) && f.Key == c.Key &&
+			int64(*f.Start) == c.Span.Start && int64(*f.End) == c.Span.End && *f.Partition == c.Partition
+	})
+}
+
+func viewName(w *world, id string) string {
+	for i := range w.views.Views {
+		if w.views.Views[i].ID() == id {
+			return w.views.Views[i].Name
+		}
+	}
+	return ""
+}
+
+func sorted[V any](m map[result.Cell]V) []result.Cell {
+	return slices.SortedFunc(maps.Keys(m), result.Cell.Compare)
+}
+
+// lateCell is a cell with a final row and late events.
+func lateCell(t *testing.T, in *compare.Input) result.Cell {
+	for _, x := range in.Stream.Exclusions {
+		c := result.Cell{View: x.View, Key: x.Key, Span: x.Span, Partition: x.Partition}
+		if _, ok := in.Stream.Final[c]; ok && x.Cause == result.Late {
+			return c
+		}
+	}
+	t.Fatal("no cell has late events and a row")
+	return result.Cell{}
+}
+
+func placementOf(w *world, e *compare.Event) result.Cell {
+	v := &w.views.Views[0]
+	_, start := v.Window.Starts(e.Time)
+	c := result.Cell{View: v.ID(), Key: e.Key, Partition: e.Partition}
+	c.Span.Start, c.Span.End = start, start+v.Window.Size
+	return c
+}
+
+// Each tampering must end in a fault of the check that names the cell.
+func TestTampering(t *testing.T) {
+	for name, tamper := range map[string]func(t *testing.T, w *world, in *compare.Input) (check string, cell result.Cell){
+		"a sum of the stream in a cell that also has late events": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			f := in.Stream.Final[c]
+			f.Agg.SumLow++
+			in.Stream.Final[c] = f
+			return "stream-a", c
+		},
+		"the same sum in the stream and in A": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			f := in.Stream.Final[c]
+			f.Agg.SumLow++
+			in.Stream.Final[c], in.Batch.A[c] = f, compare.Row{Agg: f.Agg, Closed: true}
+			return "a-b", c
+		},
+		"the same sum in the stream, in A and in B": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			f, b := in.Stream.Final[c], in.Batch.B[c]
+			f.Agg.SumLow++
+			b.SumLow++
+			in.Stream.Final[c], in.Batch.A[c], in.Batch.B[c] = f, compare.Row{Agg: f.Agg, Closed: true}, b
+			return "truth-b", c
+		},
+		"a late event taken for two": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			i := slices.IndexFunc(in.Stream.Exclusions, func(x compare.Exclusion) bool { return x.Cause == result.Late && x.Span == c.Span && x.Key == c.Key })
+			in.Stream.Exclusions = append(in.Stream.Exclusions, in.Stream.Exclusions[i])
+			return "exclusions", c
+		},
+		"an event counted twice by the stream": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			f := in.Stream.Final[c]
+			f.Agg.Add(f.Agg.Max)
+			in.Stream.Final[c] = f
+			return "stream-a", c
+		},
+		"a final row is missing": func(_ *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := sorted(in.Stream.Final)[3]
+			delete(in.Stream.Final, c)
+			return "stream-a", c
+		},
+		"a row too many": func(_ *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := sorted(in.Stream.Final)[3]
+			f := in.Stream.Final[c]
+			c.Key = "nobody"
+			in.Stream.Final[c] = f
+			return "stream-a", c
+		},
+		"a row that counts nothing": func(_ *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := sorted(in.Stream.Final)[3]
+			c.Key = "nobody"
+			in.Stream.Final[c] = compare.Final{Watermark: event.MaxWatermark}
+			return "stream-a", c
+		},
+		"an exclusion is missing": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			in.Stream.Exclusions = slices.DeleteFunc(in.Stream.Exclusions, func(x compare.Exclusion) bool {
+				return x.Cause == result.Late && x.Span == c.Span && x.Key == c.Key && x.View == c.View
+			})
+			return "a-b", c
+		},
+		"a wrong cause": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			for i := range in.Stream.Exclusions {
+				if x := &in.Stream.Exclusions[i]; x.Cause == result.Late && x.Span == c.Span && x.Key == c.Key {
+					x.Cause, x.View, x.Span = result.Duplicate, "", view0
+				}
+			}
+			return "exclusions", c
+		},
+		"an exclusion tells another value than the log": func(t *testing.T, _ *world, in *compare.Input) (string, result.Cell) {
+			c := lateCell(t, in)
+			for i := range in.Stream.Exclusions {
+				if x := &in.Stream.Exclusions[i]; x.Cause == result.Late && x.Span == c.Span && x.Key == c.Key {
+					x.Value++
+				}
+			}
+			return "a-b", c
+		},
+		"the ledger tells another value": func(_ *testing.T, w *world, in *compare.Input) (string, result.Cell) {
+			e, i := ledgerEvent(in)
+			changed := e
+			changed.Value++
+			in.Ledger[i].Value = encode(changed)
+			return "truth-b", placementOf(w, &e)
+		},
+		"the ledger lacks an entry": func(_ *testing.T, w *world, in *compare.Input) (string, result.Cell) {
+			e, i := ledgerEvent(in)
+			in.Ledger = slices.Delete(in.Ledger, i, i+1)
+			return "truth-b", placementOf(w, &e)
+		},
+		"the ledger has an entry too many": func(_ *testing.T, w *world, in *compare.Input) (string, result.Cell) {
+			e, i := ledgerEvent(in)
+			extra := in.Ledger[i]
+			e.Seq += 1 << 40
+			extra.Value, extra.Offset = encode(e), 1
+			in.Ledger = append(in.Ledger, extra)
+			return "ledger-log", placementOf(w, &e)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := random(t, 7, 300)
+			w.punctuate()
+			in := w.input()
+			in.Ledger = slices.Clone(in.Ledger)
+			check, cell := tamper(t, w, in)
+			r, cells := run(t, in)
+			if !names(w, r, check, cell) {
+				t.Errorf("no fault %q names %v; faults: %+v", check, cell, r.Faults.Listed)
+			}
+			if i := slices.IndexFunc(cells, func(c report.Cell) bool {
+				return c.View == viewName(w, cell.View) && c.Key == cell.Key && int64(c.Start) == cell.Span.Start && c.Partition == cell.Partition
+			}); i < 0 || cells[i].Verdict != report.CellUnexplained {
+				t.Errorf("the cell %v is not unexplained", cell)
+			}
+			if r.Conclude(); r.Verdict.ExitCode != 1 {
+				t.Errorf("exit code %d", r.Verdict.ExitCode)
+			}
+		})
+	}
+}
+
+var view0 = result.Cell{}.Span
+
+// ledgerEvent is an entry whose event was sent once and acknowledged.
+func ledgerEvent(in *compare.Input) (compare.Event, int) {
+	copies := map[string]int{}
+	for _, entry := range in.Ledger {
+		copies[string(entry.Value)]++
+	}
+	for i, entry := range in.Ledger {
+		if entry.Kind == compare.Sent && entry.Outcome == compare.OK && copies[string(entry.Value)] == 1 && i > 20 {
+			for _, e := range in.Log {
+				if e.Partition == entry.Partition && e.Offset == entry.Offset {
+					return e, i
+				}
+			}
+		}
+	}
+	panic("no such entry")
+}
+
+func encode(e compare.Event) []byte {
+	return wire(event.Event{Producer: []byte(e.Producer), Seq: e.Seq, HasID: e.HasID, Key: []byte(e.Key), Time: e.Time, Value: e.Value})
+}
+
+// An event that is missing from the lake, from A and from B alike, and was
+// never seen by the stream either.
+func TestLostFromTheLog(t *testing.T) {
+	w := random(t, 7, 300)
+	w.punctuate()
+	e, _ := ledgerEvent(w.input())
+	w.log = slices.DeleteFunc(w.log, func(r oracle.Record) bool { return r.Partition == e.Partition && r.Offset == e.Offset })
+	r, _ := run(t, w.input())
+	if !names(w, r, "ledger-log", placementOf(w, &e)) {
+		t.Errorf("no fault names %v: %+v", placementOf(w, &e), r.Faults.Listed)
+	}
+	if !slices.ContainsFunc(r.Causes, func(c report.Cause) bool { return c.Cause == report.CauseLost && c.Events == 1 }) {
+		t.Errorf("causes: %+v", r.Causes)
+	}
+	if r.Conclude(); r.Verdict.ExitCode != 1 {
+		t.Errorf("exit code %d", r.Verdict.ExitCode)
+	}
+}
+
+// An event that Kafka holds once more than it was sent.
+func TestTwiceInTheLog(t *testing.T) {
+	w := random(t, 7, 300)
+	e, _ := ledgerEvent(w.input())
+	w.put(e.Partition, encode(e))
+	w.punctuate()
+	r, _ := run(t, w.input())
+	if !names(w, r, "ledger-log", placementOf(w, &e)) {
+		t.Errorf("no fault names %v: %+v", placementOf(w, &e), r.Faults.Listed)
+	}
+}
+
+// Whatever single thing is changed in what the stream, the batch or the
+// generator say, it is noticed.
+func TestAnyTamperingIsNoticed(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := random(t, rapid.Uint64Range(0, 50).Draw(rt, "seed"), rapid.IntRange(40, 150).Draw(rt, "events"))
+		w.punctuate()
+		in := w.input()
+		in.Ledger = slices.Clone(in.Ledger)
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "where"), 2))
+		what := rapid.SampledFrom([]string{"final", "A", "B", "row gone", "exclusion gone", "exclusion changed", "exclusion twice", "dead gone",
+			"dead changed", "ledger gone", "ledger changed", "ledger moved", "count", "log gone", "closed"}).Draw(rt, "what")
+		spoil := func(a *result.Agg) {
+			switch r.IntN(5) {
+			case 0:
+				a.Count += 1 + r.Uint64N(3)
+			case 1:
+				a.SumLow ^= 1 << r.IntN(64)
+			case 2:
+				a.SumHigh ^= 1 << r.IntN(63)
+			case 3:
+				a.Min -= 1 + r.Int64N(9)
+			case 4:
+				a.Max += 1 + r.Int64N(9)
+			}
+		}
+		if len(in.Stream.Dead) == 0 {
+			rt.Skip("no dead letter to tamper with")
+		}
+		switch what {
+		case "final":
+			c := pick(r, sorted(in.Stream.Final))
+			f := in.Stream.Final[c]
+			spoil(&f.Agg)
+			in.Stream.Final[c] = f
+		case "A", "B":
+			rows := map[string]map[result.Cell]compare.Row{"A": in.Batch.A, "B": in.Batch.B}[what]
+			c := pick(r, sorted(rows))
+			a := rows[c]
+			spoil(&a.Agg)
+			rows[c] = a
+		case "row gone":
+			rows := pick(r, []map[result.Cell]compare.Row{in.Batch.A, in.Batch.B})
+			delete(rows, pick(r, sorted(rows)))
+		case "exclusion gone":
+			i := r.IntN(len(in.Stream.Exclusions))
+			in.Stream.Exclusions = slices.Delete(in.Stream.Exclusions, i, i+1)
+		case "exclusion changed":
+			x := &in.Stream.Exclusions[r.IntN(len(in.Stream.Exclusions))]
+			switch r.IntN(6) {
+			case 0:
+				x.Offset++
+			case 1:
+				x.Cause = x.Cause%3 + 1
+			case 2:
+				x.Value++
+			case 3:
+				x.Key += "x"
+			case 4:
+				x.Time += minute
+			case 5:
+				x.Span.Start -= 60 * minute
+			}
+		case "exclusion twice":
+			in.Stream.Exclusions = append(in.Stream.Exclusions, pick(r, in.Stream.Exclusions))
+		case "dead gone":
+			in.Stream.Dead = in.Stream.Dead[1:]
+		case "dead changed":
+			in.Stream.Dead[0].Reason = "another"
+		case "ledger gone", "ledger changed", "ledger moved":
+			_, i := ledgerEvent(in)
+			for range r.IntN(20) { // any acknowledged event
+				if n := r.IntN(len(in.Ledger)); in.Ledger[n].Kind == compare.Sent && in.Ledger[n].Outcome == compare.OK {
+					i = n
+				}
+			}
+			switch what {
+			case "ledger gone":
+				in.Ledger = slices.Delete(in.Ledger, i, i+1)
+			case "ledger changed":
+				var rec event.Record
+				if err := rec.Decode(in.Ledger[i].Value); err != nil {
+					rt.Fatal(err)
+				}
+				rec.Event.Value++
+				in.Ledger[i].Value = wire(rec.Event)
+			case "ledger moved":
+				in.Ledger[i].Offset--
+			}
+		case "closed":
+			c := pick(r, sorted(in.Batch.B))
+			b := in.Batch.B[c]
+			b.Closed = !b.Closed
+			in.Batch.B[c] = b
+		case "count":
+			in.Cut[r.IntN(len(in.Cut))].Records.Valid++
+		case "log gone":
+			i := r.IntN(len(in.Log))
+			in.Log = slices.Delete(in.Log, i, i+1)
+		}
+		rep, _ := run(t, in)
+		if rep.Conclude(); rep.Faults.Total == 0 || rep.Verdict.ExitCode != 1 {
+			rt.Errorf("%s went unnoticed", what)
+		}
+	})
+}
+
+func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
+
+// A window that the batch calls open has no final row.
+func TestFinalRowOfAnOpenWindow(t *testing.T) {
+	w := random(t, 7, 100)
+	in := w.input()
+	for _, c := range sorted(in.Batch.A) {
+		if row := in.Batch.A[c]; !row.Closed {
+			in.Stream.Final[c] = compare.Final{Agg: row.Agg, Watermark: event.MaxWatermark}
+			r, _ := run(t, in)
+			if !names(w, r, "stream-a", c) {
+				t.Errorf("no fault names %v: %+v", c, r.Faults.Listed)
+			}
+			return
+		}
+	}
+	t.Fatal("no window is open")
+}
+
+// An event that is left out once more, for another reason, changes no row.
+func TestExclusionTooMany(t *testing.T) {
+	w := random(t, 7, 300)
+	w.punctuate()
+	in := w.input()
+	i := slices.IndexFunc(in.Stream.Exclusions, func(x compare.Exclusion) bool { return x.Cause == result.Duplicate })
+	x := in.Stream.Exclusions[i]
+	x.Cause = result.Stale
+	in.Stream.Exclusions = append(in.Stream.Exclusions, x)
+	r, _ := run(t, in)
+	if !names(w, r, "exclusions", placementOf(w, &x.Event)) {
+		t.Errorf("no fault names %v: %+v", placementOf(w, &x.Event), r.Faults.Listed)
+	}
+}

@@ -1,0 +1,108 @@
+package report
+
+// The verdicts on a cell.
+const (
+	CellSame        = "same"
+	CellExplained   = "explained"
+	CellUnexplained = "unexplained"
+	CellOpen        = "open"
+)
+
+// The causes of differences. Causes of the stream lie between A and B, the
+// others between the truth and B.
+const (
+	CauseLate      = "late"
+	CauseStale     = "stale"
+	CauseForeign   = "foreign"
+	CauseElsewhere = "duplicate-in-another-partition"
+	CauseLost      = "lost" // never an excuse: it names what is missing, and the run fails
+)
+
+// Meaning returns what a cause says, in words for a newcomer.
+func Meaning(cause string) string {
+	switch cause {
+	case CauseLate:
+		return "came after its window had closed: the stream left it out, the batch counted it"
+	case CauseStale:
+		return "came so far behind its producer's newest event that the stream no longer checks for duplicates: the stream left it out, the batch decided exactly"
+	case CauseForeign:
+		return "was sent by someone else than the generator: it is in the log and in both answers, but not in the ledger"
+	case CauseElsewhere:
+		return "is in two partitions: each partition counted it once, the truth counts it once in all"
+	case CauseLost:
+		return "was acknowledged by Kafka and is not in the log"
+	}
+	return ""
+}
+
+// Cell is one partition's part of one window of one key, seen four times. A
+// side that has no row is nil.
+type Cell struct {
+	View      string      `json:"view"` // the view's name
+	Key       string      `json:"key"`
+	Start     Time        `json:"start"`
+	End       Time        `json:"end"`
+	Partition int32       `json:"partition"`
+	Verdict   string      `json:"verdict"`
+	Truth     *Figures    `json:"truth"`
+	Stream    *Figures    `json:"stream"`
+	A         *Figures    `json:"a"`
+	B         *Figures    `json:"b"`
+	Causes    []CellCause `json:"causes,omitempty"`
+}
+
+// CellCause is one cause of a cell's difference.
+type CellCause struct {
+	Cause    string     `json:"cause"`
+	Figures             // of the events it stands for
+	Examples []EventRef `json:"examples"` // the first ones
+}
+
+// EventRef names an event by its identity and its place in Kafka.
+type EventRef struct {
+	ID        string `json:"id,omitempty"` // producer/seq; empty for an event without one
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"` // −1: not in the log
+	Time      Time   `json:"event_time"`
+	Value     int64  `json:"value"`
+}
+
+// Cause is a cause's total.
+type Cause struct {
+	Cause      string `json:"cause"`
+	Meaning    string `json:"meaning"`
+	Events     uint64 `json:"events"`
+	Placements uint64 `json:"placements"` // an event can be in several windows
+	Cells      int    `json:"cells"`      // cells it made differ
+}
+
+// Differences are the cells where the four sides are not equal, those with an
+// unexplained difference first, then the largest difference of sums first.
+type Differences struct {
+	Total  int    `json:"total"`
+	Listed []Cell `json:"listed"` // at most MaxListed
+}
+
+// Faults are what the causes do not account for.
+type Faults struct {
+	Total  int     `json:"total"`
+	Listed []Fault `json:"listed"` // at most MaxListed
+}
+
+// MaxListed bounds the lists in report.json; the files of cells hold all.
+const MaxListed = 200
+
+// Fault is one unexplained finding. View to Partition are given when it
+// belongs to a cell.
+type Fault struct {
+	Check     string     `json:"check"` // stable: "stream-a", "a-b", "truth-b", "exclusions", …
+	What      string     `json:"what"`  // one sentence
+	View      string     `json:"view,omitempty"`
+	Key       string     `json:"key,omitempty"`
+	Start     *Time      `json:"start,omitempty"`
+	End       *Time      `json:"end,omitempty"`
+	Partition *int32     `json:"partition,omitempty"`
+	Want      *Figures   `json:"want,omitempty"`
+	Got       *Figures   `json:"got,omitempty"`
+	Events    []EventRef `json:"events,omitempty"`
+}

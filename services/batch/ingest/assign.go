@@ -93,12 +93,16 @@ func (g *Ingester) chains() ([]*lake.Chain, error) {
 	return chains, nil
 }
 
-// locate returns where a partition goes on: at the end of its chain, or at the
-// first offset of the log. The error says why it cannot, and what to do.
+// locate returns where a partition goes on: at the end of its chain, or at
+// offset 0. The error says why it cannot, and what to do.
 func locate(c *lake.Chain, log kafka.Offsets) (first, next int64, err error) {
 	next, begun := c.Next()
 	if !begun {
-		return log.Earliest, log.Earliest, nil
+		if log.Earliest > 0 {
+			// Watermark and duplicates are functions of the prefix from offset 0.
+			err = fmt.Errorf("cannot begin with partition %d of topic %q: its log begins at offset %d, and what is late or a duplicate depends on the records before; begin a new lake with a new topic, and let it keep its records longer", c.Partition, c.Topic, log.Earliest)
+		}
+		return 0, 0, err
 	}
 	switch {
 	case next < log.Earliest:

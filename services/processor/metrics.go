@@ -1,0 +1,66 @@
+package processor
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parallax.example/services/processor/engine"
+	"parallax.example/services/processor/task"
+)
+
+// collector shows the counters to Prometheus.
+type collector struct{ counters *task.Counters }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("parallax_processor_"+name, help, append([]string{"partition"}, labels...), nil)
+}
+
+var (
+	owned        = describe("owned", "1 while this processor owns the partition.")
+	offset       = describe("offset", "The next input offset, as of the last commit.")
+	watermark    = describe("watermark_seconds", "Watermark of the partition, in seconds since 1970; absent before anything is believed.")
+	records      = describe("records_total", "Input records of the partition since its first offset, by what became of them.", "outcome")
+	placements   = describe("placements_total", "Placements of valid events since the first offset, by view and outcome.", "view", "outcome")
+	openCells    = describe("open_cells", "Cells of windows that are still open, by view.", "view")
+	transactions = describe("transactions_total", "Transactions of this process, by outcome.", "outcome")
+	recreated    = describe("producers_recreated_total", "Producers made anew because an outcome was in doubt.")
+	commitTime   = describe("commit_seconds_total", "Time spent in commits by this process.")
+)
+
+func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	for _, n := range c.counters.Snapshot() {
+		partition := strconv.Itoa(int(n.Partition))
+		send := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, kind, value, append([]string{partition}, labels...)...)
+		}
+		count := func(d *prometheus.Desc, value uint64, labels ...string) {
+			send(d, prometheus.CounterValue, float64(value), labels...)
+		}
+		own := 0.0
+		if n.Owned {
+			own = 1
+		}
+		send(owned, prometheus.GaugeValue, own)
+		send(offset, prometheus.GaugeValue, float64(n.Offset))
+		if n.Watermark != engine.NoWatermark {
+			send(watermark, prometheus.GaugeValue, float64(n.Watermark)/1e6)
+		}
+		count(records, n.Valid, "valid")
+		count(records, n.Duplicates, "duplicate")
+		count(records, n.Stale, "stale")
+		count(records, n.DeadLetters, "dead-letter")
+		count(records, n.Punctuation, "punctuation")
+		for _, v := range n.Views {
+			count(placements, v.Counted, v.View, "counted")
+			count(placements, v.Late, v.View, "late")
+			send(openCells, prometheus.GaugeValue, float64(v.Cells), v.View)
+		}
+		count(transactions, n.Transactions, "committed")
+		count(transactions, n.Aborts, "rolled-back")
+		count(recreated, n.Recreated)
+		send(commitTime, prometheus.CounterValue, n.CommitSeconds)
+	}
+}

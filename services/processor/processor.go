@@ -1,0 +1,87 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"parallax.example/internal/kafka"
+	"parallax.example/internal/telemetry"
+	"parallax.example/internal/view"
+	"parallax.example/services/processor/task"
+)
+
+// Deps are what a processor takes from outside.
+type Deps struct {
+	Log *slog.Logger // nil discards
+	// Probe is called at each step of each transaction, for tests and faults;
+	// nil does nothing.
+	Probe func(step task.Step, partition int32) error
+}
+
+// Processor answers the views for the partitions that its group gives it.
+type Processor struct {
+	config   Config
+	deps     Deps
+	views    *view.File
+	counters task.Counters
+}
+
+// New checks the configuration and reads the views; nothing is connected
+// before Run. A wrong views file gives view.Faults, all of them.
+func New(c Config, deps Deps) (*Processor, error) {
+	if faults := c.Validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("cannot configure the processor: %w", faults[0])
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	text, err := os.ReadFile(c.Views)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the views: %w", err)
+	}
+	f, err := view.Parse(c.Views, text)
+	if err != nil {
+		return nil, err
+	}
+	return &Processor{config: c, deps: deps, views: f}, nil
+}
+
+// Counts returns the figures of each partition that this processor has owned.
+// It may be called at any time.
+func (p *Processor) Counts() []task.Counts { return p.counters.Snapshot() }
+
+// Run processes until ctx ends; then it commits what is open and returns nil,
+// within two seconds. Any other end is an error; a *task.Stop says what a
+// person must do.
+func (p *Processor) Run(ctx context.Context) error {
+	c := &p.config
+	loop := task.New(task.Config{
+		Kafka:  kafka.Config{Brokers: c.Brokers, ClientID: "parallax-processor", Log: p.deps.Log},
+		Topics: kafka.NewTopics(c.TopicPrefix), Views: p.views, Log: p.deps.Log,
+		Group: c.Group, Slot: c.Instance,
+		CommitInterval: c.CommitInterval, CommitRecords: c.BatchRecords,
+		TransactionTimeout: c.transactionTimeout(), SessionTimeout: c.SessionTimeout, RestoreStall: c.RestoreStall,
+		Counters: &p.counters, Probe: p.deps.Probe,
+	})
+	if c.Metrics == "" {
+		return loop.Run(ctx)
+	}
+	listener, err := net.Listen("tcp", c.Metrics)
+	if err != nil {
+		return fmt.Errorf("cannot serve metrics: %w", err)
+	}
+	registry := telemetry.NewRegistry()
+	registry.MustRegister(collector{&p.counters})
+	serving, end := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- telemetry.Serve(serving, listener, telemetry.Handler(registry, nil)) }()
+	err = loop.Run(ctx)
+	end()
+	if failed := <-served; err == nil {
+		err = failed
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package task
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+
+	"parallax.example/services/processor/engine"
+)
+
+// Counters are what a loop has done, for display. Any goroutine may read them.
+type Counters struct {
+	mu         sync.Mutex
+	partitions map[int32]Counts
+}
+
+// Counts are a partition's figures since this process began, and its totals as
+// of the last commit.
+type Counts struct {
+	Partition     int32
+	Owned         bool
+	Transactions  uint64  // committed
+	Aborts        uint64  // rolled back, for whatever reason
+	Recreated     uint64  // producers made anew
+	CommitSeconds float64 // spent in commits, sum
+	Offset        int64   // the next input offset
+
+	engine.Stats // over the whole prefix of the partition, up to the last commit
+}
+
+// Snapshot returns the figures of every partition that was ever owned.
+func (c *Counters) Snapshot() []Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(maps.Values(c.partitions), func(a, b Counts) int { return cmp.Compare(a.Partition, b.Partition) })
+}
+
+func (c *Counters) edit(partition int32, change func(*Counts)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.partitions == nil {
+		c.partitions = make(map[int32]Counts)
+	}
+	n := c.partitions[partition]
+	n.Partition = partition
+	change(&n)
+	c.partitions[partition] = n
+}

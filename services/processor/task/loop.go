@@ -1,0 +1,198 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"parallax.example/internal/kafka"
+	"parallax.example/internal/view"
+)
+
+// Config of a loop. Every field without a default must be set.
+type Config struct {
+	Kafka  kafka.Config
+	Topics kafka.Topics
+	Views  *view.File
+	Log    *slog.Logger
+
+	// Group is the consumer group, and the prefix of the transactional ids. Two
+	// installations on one cluster must differ in it.
+	Group string
+	// Slot names this member among the group's, and stays the same over
+	// restarts; "" joins as a new member each time.
+	Slot string
+
+	CommitInterval     time.Duration // how long a transaction collects; results are visible after it
+	CommitRecords      int           // input records after which it commits sooner
+	TransactionTimeout time.Duration // the coordinator aborts a transaction that is open for longer
+	SessionTimeout     time.Duration // a member that is silent for longer loses its partitions
+	RestoreStall       time.Duration // a restore without any progress for so long is given up
+
+	Counters *Counters
+	// Probe, if set, is called at each step of a commit, for tests and faults.
+	// Its error counts as the error of that step.
+	Probe func(step Step, partition int32) error
+}
+
+// Step names a place in the life of a transaction.
+type Step string
+
+// The steps, in order.
+const (
+	Begun       Step = "begun"        // the transaction is open, nothing is in it
+	Produced    Step = "produced"     // all records are handed over
+	OffsetsSent Step = "offsets-sent" // the input offset is in it too
+	Committed   Step = "committed"    // it is committed, but the state does not know yet
+)
+
+// Loop processes the partitions that its group gives it.
+type Loop struct {
+	config   Config
+	ctx      context.Context // of Run, for the callbacks
+	admin    *kafka.Admin
+	consumer *kafka.Consumer
+	source   kafka.TopicInfo
+	tasks    map[int32]*task
+}
+
+// New makes a loop; nothing is connected before Run.
+func New(c Config) *Loop {
+	if c.CommitInterval <= 0 || c.CommitRecords <= 0 || c.TransactionTimeout <= c.CommitInterval || c.Group == "" || c.Counters == nil || c.Log == nil {
+		panic("BUG: incomplete task.Config")
+	}
+	return &Loop{config: c, tasks: make(map[int32]*task)}
+}
+
+// grace is how long Run waits for the last commits after ctx ended: a broker
+// that does not answer must not hold the process.
+const grace = 1500 * time.Millisecond
+
+// Run processes until ctx ends, then commits what is open, leaves the group and
+// returns nil. Any other end is an error; a *Stop needs a person.
+func (l *Loop) Run(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- l.run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		l.config.Log.Warn("stopped before Kafka answered; the next start settles what is open")
+		return nil
+	}
+}
+
+func (l *Loop) run(ctx context.Context) (err error) {
+	l.ctx = ctx
+	if l.admin, err = kafka.NewAdmin(l.config.Kafka); err != nil {
+		return err
+	}
+	defer l.admin.Close()
+	if err := l.admin.Ping(ctx); err != nil {
+		return interrupted(ctx, err)
+	}
+	if l.source, err = l.admin.Topic(ctx, l.config.Topics.Events); err != nil {
+		return interrupted(ctx, fmt.Errorf("%w; create the topics first", err))
+	}
+	l.consumer, err = kafka.NewConsumer(l.config.Kafka, kafka.GroupConfig{
+		Group: l.config.Group, Topic: l.config.Topics.Events, Instance: l.config.Slot,
+		SessionTimeout: l.config.SessionTimeout,
+		// A restore runs inside a poll, and ends at its own stall first.
+		MaxPollInterval: 10 * l.config.RestoreStall,
+		MaxRecords:      l.config.CommitRecords,
+		OnAssigned:      l.assigned, OnRevoked: l.revoked,
+	})
+	if err != nil {
+		return err
+	}
+	// The consumer first: leaving revokes, which aborts. Producers after it.
+	defer func() {
+		if failed := l.consumer.Close(); err == nil && ctx.Err() == nil {
+			err = failed // otherwise it only repeats what is known
+		}
+		l.release()
+	}()
+
+	for ctx.Err() == nil {
+		if err := l.turn(); err != nil {
+			return interrupted(ctx, err)
+		}
+	}
+	for _, t := range l.inOrder() {
+		if t.open {
+			if err := t.commit(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// interrupted hides an error that is only the echo of ctx's end.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// turn reads once and commits what is due.
+func (l *Loop) turn() error {
+	batches, err := l.consumer.Poll(l.patience())
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		t := l.tasks[b.Partition]
+		if t == nil || b.Len() == 0 {
+			continue
+		}
+		if err := t.apply(b); err != nil {
+			return err
+		}
+	}
+	for _, t := range l.inOrder() {
+		if t.due(time.Now()) {
+			if err := t.commit(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// patience is how long a poll may wait: until the next commit is due.
+func (l *Loop) patience() time.Duration {
+	wait := 100 * time.Millisecond
+	for _, t := range l.tasks {
+		if t.open {
+			wait = min(wait, time.Until(t.began.Add(l.config.CommitInterval)))
+		}
+	}
+	return max(wait, 0)
+}
+
+// inOrder are the tasks by partition, so that runs resemble each other.
+func (l *Loop) inOrder() []*task {
+	tasks := make([]*task, 0, len(l.tasks))
+	for _, p := range slices.Sorted(maps.Keys(l.tasks)) {
+		tasks = append(tasks, l.tasks[p])
+	}
+	return tasks
+}
+
+func (l *Loop) probe(step Step, partition int32) error {
+	if l.config.Probe == nil {
+		return nil
+	}
+	return l.config.Probe(step, partition)
+}

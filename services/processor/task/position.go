@@ -1,0 +1,57 @@
+package task
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// position is what a commit says of a partition: how far its input was taken
+// in, by which transaction, and what that transaction wrote.
+type position struct {
+	offset      int64  // the next input offset
+	transaction uint64 // counted from 1; 0 before the first
+	watermark   int64
+	records     uint32 // produced by the transaction
+	digest      uint32 // CRC-32C over them
+	topicID     string // of the input
+}
+
+// positionVersion begins the metadata; another one is refused.
+const positionVersion = 1
+
+// metadata is the position, but for the offset, as text for the offset commit.
+// Brokers limit it to 4,096 bytes; this is below 100.
+func (p *position) metadata() string {
+	b := []byte{positionVersion}
+	b = binary.BigEndian.AppendUint64(b, p.transaction)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.watermark))
+	b = binary.BigEndian.AppendUint32(b, p.records)
+	b = binary.BigEndian.AppendUint32(b, p.digest)
+	b = append(b, p.topicID...)
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// parsePosition reads what was committed with an offset.
+func parsePosition(offset int64, metadata string) (position, error) {
+	b, err := base64.StdEncoding.DecodeString(metadata)
+	if err != nil || len(b) == 0 {
+		return position{}, errors.New("the metadata of the committed offset is not ours; something else commits for this group")
+	}
+	if b[0] != positionVersion {
+		return position{}, fmt.Errorf("the metadata of the committed offset has version %d, this program knows %d", b[0], positionVersion)
+	}
+	const fixed = 1 + 8 + 8 + 4 + 4
+	if len(b) < fixed {
+		return position{}, errors.New("the metadata of the committed offset is cut short")
+	}
+	return position{
+		offset:      offset,
+		transaction: binary.BigEndian.Uint64(b[1:]),
+		watermark:   int64(binary.BigEndian.Uint64(b[9:])),
+		records:     binary.BigEndian.Uint32(b[17:]),
+		digest:      binary.BigEndian.Uint32(b[21:]),
+		topicID:     string(b[fixed:]),
+	}, nil
+}

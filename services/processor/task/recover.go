@@ -1,0 +1,85 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"parallax.example/internal/kafka"
+)
+
+// failed deals with an error of the open transaction. It returns nil if the
+// loop can go on: from the last commit, or from this one if it succeeded after all.
+func (t *task) failed(cause error) error {
+	var tooLarge *kafka.TooLargeError
+	if errors.As(cause, &tooLarge) {
+		return t.loop.stop(t.partition, cause, "remove what made it so large, or raise the limit of the topic",
+			"a record of the input between offsets %d and %d makes one of %d bytes for topic %q, and the limit is %d",
+			t.committed.offset, t.attempt.offset, tooLarge.Size, tooLarge.Topic, tooLarge.Limit)
+	}
+	if t.failing.IsZero() {
+		t.failing = time.Now()
+	}
+	if since := time.Since(t.failing); since > t.loop.hopeless() {
+		return fmt.Errorf("cannot commit partition %d from offset %d on: every transaction has failed for %s, the last with: %w",
+			t.partition, t.committed.offset, since.Round(time.Second), cause)
+	}
+	outcome := kafka.Classify(cause)
+	if errors.Is(cause, errNotOwner) {
+		outcome = kafka.Abort
+	}
+	t.loop.config.Log.Warn("transaction failed", "partition", t.partition, "outcome", outcome.String(), "offset", t.committed.offset, "error", cause)
+	if outcome == kafka.Abort {
+		err := t.producer.Abort()
+		if err == nil {
+			return t.rolledBack()
+		}
+		t.loop.config.Log.Warn("abort failed", "partition", t.partition, "error", err)
+	}
+	// Retry has been retried until the transaction's time was over; that, being
+	// fenced, and anything that says nothing leave the outcome unknown.
+	return t.recreate()
+}
+
+// hopeless is how long transactions may fail in a row. By then a rebalance has
+// ended, and coordinators have settled whatever they will.
+func (l *Loop) hopeless() time.Duration {
+	return l.config.SessionTimeout + 2*l.config.TransactionTimeout + 20*time.Second
+}
+
+// recreate replaces the producer and finds out what became of the open
+// transaction, if there is one. Taking the id settles it; the committed
+// position then says which way.
+func (t *task) recreate() error {
+	t.producer.Close()
+	producer, err := t.loop.producer(t.partition)
+	if err != nil {
+		return err
+	}
+	t.producer = producer
+	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Recreated++ })
+	if !t.open {
+		return nil
+	}
+	found, err := t.loop.committed([]int32{t.partition})
+	if err != nil {
+		return err
+	}
+	switch {
+	case t.offered && found[0] == t.attempt:
+		t.settled()
+		return nil
+	case found[0] == t.committed:
+		return t.rolledBack()
+	}
+	// Another member went on from here in the meantime. Its state is in the
+	// changelog; whether this member still owns the partition, the next commit
+	// will be told by the coordinator.
+	restored, err := t.loop.restore([]int32{t.partition})
+	if err != nil {
+		return err
+	}
+	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Aborts++ })
+	t.adopt(restored[0])
+	return t.loop.consumer.Seek(t.partition, t.committed.offset)
+}

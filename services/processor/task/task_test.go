@@ -1,0 +1,253 @@
+package task_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"parallax.example/internal/kafka"
+	"parallax.example/internal/oracle"
+	"parallax.example/internal/view"
+	"parallax.example/services/processor/task"
+)
+
+func TestOneInstance(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 1500, true)
+	r := l.start(l.config("slot-0"))
+	l.await("the end", l.drained(r), r)
+	before := r.total(transactions)
+	r.stop()
+	l.verify()
+	if after := r.total(transactions); after != before {
+		t.Errorf("%d transactions without input", after-before)
+	}
+	if before < partitions*1500/100/2 {
+		t.Errorf("only %d transactions", before)
+	}
+	counts := oracle.Stream(l.views, l.log).Counts
+	for _, c := range r.counters.Snapshot() {
+		w := counts[c.Partition]
+		if c.Records != w.Records || c.Duplicates != w.Duplicate || c.Stale != w.Stale || c.DeadLetters != w.DeadLetters || c.Watermark != w.Watermark || c.Owned {
+			t.Errorf("counters %+v, oracle %+v", c, w)
+		}
+	}
+}
+
+func TestRestartsContinue(t *testing.T) {
+	l := newLab(t)
+	total := uint64(0)
+	for round := range uint64(4) {
+		l.fill(round+1, 300, round == 3)
+		r := l.start(l.config("slot-0"))
+		if round%2 == 0 { // stop somewhere in the middle
+			l.await("some transactions", func() bool { return r.total(transactions) >= 3 }, r)
+		} else {
+			l.await("the end", l.drained(r), r)
+		}
+		r.stop()
+		total += r.total(transactions)
+	}
+	l.verify()
+	if total < 10 {
+		t.Errorf("only %d transactions", total)
+	}
+}
+
+func TestTwoInstancesShare(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 800, false)
+	first := l.start(l.config("slot-0"))
+	l.await("first transactions", func() bool { return first.total(transactions) >= 2 }, first)
+	second := l.start(l.config("slot-1"))
+	l.await("two partitions each", func() bool { return first.total(owned) == 2 && second.total(owned) == 2 }, first, second)
+	l.fill(2, 800, true)
+	l.await("the end", l.drained(first, second), first, second)
+	if first.total(transactions) == 0 || second.total(transactions) == 0 {
+		t.Error("one did nothing")
+	}
+	first.stop()
+	second.stop()
+	l.verify()
+}
+
+// An instance that freezes at a step, and wakes after its successor took over,
+// must change nothing.
+func TestZombie(t *testing.T) {
+	for _, step := range []task.Step{task.Begun, task.Produced, task.OffsetsSent} {
+		t.Run(string(step), func(t *testing.T) {
+			l := newLab(t)
+			l.fill(1, 400, true)
+			frozen, thaw := make(chan struct{}), make(chan struct{})
+			c := l.config("slot-0")
+			hits := 0
+			c.Probe = func(s task.Step, _ int32) error {
+				if s == step {
+					if hits++; hits == 5 {
+						close(frozen)
+						<-thaw
+					}
+				}
+				return nil
+			}
+			zombie := l.start(c)
+			<-frozen
+			heir := l.start(l.config("slot-0")) // the same slot: a restart after a kill
+			l.await("the end", l.drained(heir), heir)
+			close(thaw)
+			if err := zombie.wait(); err == nil {
+				t.Error("the zombie ended without an error")
+			} else {
+				t.Logf("the zombie's end: %v", err)
+			}
+			heir.stop()
+			l.verify()
+		})
+	}
+}
+
+// The outcome of every kind of step is made unknown, again and again.
+func TestUnknownOutcome(t *testing.T) {
+	for _, step := range []task.Step{task.Begun, task.Produced, task.OffsetsSent, task.Committed} {
+		t.Run(string(step), func(t *testing.T) {
+			l := newLab(t)
+			l.fill(1, 300, true)
+			c := l.config("slot-0")
+			hits := 0
+			c.Probe = func(s task.Step, _ int32) error {
+				if s == step {
+					if hits++; hits%4 == 0 {
+						return errors.New("no answer")
+					}
+				}
+				return nil
+			}
+			r := l.start(c)
+			l.await("the end", l.drained(r), r)
+			r.stop()
+			l.verify()
+			recreated := r.total(func(c task.Counts) uint64 { return c.Recreated })
+			rolledBack := r.total(aborts)
+			if recreated == 0 || (rolledBack == 0) != (step == task.Committed) {
+				t.Errorf("%d producers made anew, %d rolled back", recreated, rolledBack)
+			}
+		})
+	}
+}
+
+// A member that does not poll for longer than it may is put out of the group.
+// When it wakes, its successor owns the partitions.
+func TestSilentMemberIsPutOut(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 400, true)
+	c := l.config("")
+	c.SessionTimeout, c.RestoreStall = time.Second, 300*time.Millisecond // so 3 s between polls
+	d := l.config("")
+	d.CommitInterval = 200 * time.Millisecond
+	heir := &running{lab: l, counters: d.Counters, done: make(chan error, 1)}
+	hits := 0
+	awake := make(chan struct{})
+	c.Probe = func(s task.Step, _ int32) error {
+		if s == task.Produced {
+			if hits++; hits == 3 {
+				go func() { heir.done <- task.New(d).Run(t.Context()) }()
+				for end := time.Now().Add(patience); heir.total(owned) < partitions && time.Now().Before(end); {
+					time.Sleep(10 * time.Millisecond)
+				}
+				close(awake)
+			}
+		}
+		return nil
+	}
+	r := l.start(c)
+	<-awake
+	l.await("the end", l.drained(r, heir), r, heir)
+	if n := r.total(aborts); n == 0 {
+		t.Error("nothing was aborted")
+	}
+	r.stop()
+	l.verify()
+}
+
+func TestRunEndsWithinTwoSeconds(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 200, false)
+	c := l.config("slot-0")
+	hold := make(chan struct{})
+	t.Cleanup(func() { close(hold) })
+	reached := make(chan struct{}, 100)
+	c.Probe = func(s task.Step, _ int32) error {
+		if s == task.OffsetsSent {
+			reached <- struct{}{}
+			<-hold // a broker that does not answer
+		}
+		return nil
+	}
+	r := l.start(c)
+	<-reached
+	began := time.Now()
+	r.stop()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+func TestStops(t *testing.T) {
+	// Each case has a processed input, changes something, and expects the stop.
+	cases := map[string]struct {
+		change func(l *lab, c *task.Config)
+		want   string
+	}{
+		"changelog is another": {func(l *lab, c *task.Config) {
+			must(l.t, l.admin().EnsureTopics(l.t.Context(), []kafka.TopicSpec{{Name: "other", Partitions: partitions, Replication: 1}}))
+			c.Topics.Changelog = "other"
+		}, `but the changelog "other" is empty`},
+		"offsets are gone": {func(_ *lab, c *task.Config) { c.Group = "another" }, `group "another" has committed nothing`},
+		"views changed": {func(l *lab, c *task.Config) {
+			f, err := view.Parse("views.yaml", []byte(strings.Replace(views, "10m", "20m", 1)))
+			must(l.t, err)
+			c.Views = f
+		}, "views"},
+		"topic made again": {func(l *lab, _ *task.Config) {
+			must(l.t, l.admin().DeleteTopic(l.t.Context(), l.topics.Events))
+			must(l.t, l.admin().EnsureTopics(l.t.Context(), l.topics.Specs(partitions, 1)))
+		}, "was deleted and made again"},
+		"foreign commit": {func(l *lab, c *task.Config) {
+			l.commit(c.Group, kafka.Committed{Partition: 2, Offset: 5, Metadata: "hello"})
+		}, "partition 2: group \"test-processor\": the metadata of the committed offset is not ours"},
+		"foreign changelog": {func(l *lab, _ *task.Config) {
+			p, err := kafka.NewProducer(l.kafka, kafka.ProducerConfig{})
+			must(l.t, err)
+			must(l.t, p.Produce(l.t.Context(), kafka.Record{Topic: l.topics.Changelog, Partition: 3, Key: []byte("x"), Value: []byte("y")}, 0), p.Flush(l.t.Context()))
+			p.Close()
+		}, "partition 3: the changelog"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.fill(1, 100, false)
+			r := l.start(l.config("slot-0"))
+			l.await("the end", l.drained(r), r)
+			r.stop()
+			config := l.config("slot-0")
+			c.change(l, &config)
+			err := l.start(config).wait()
+			var stop *task.Stop
+			if !errors.As(err, &stop) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("ended with: %v", err)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+func TestNoBroker(t *testing.T) {
+	l := newLab(t)
+	c := l.config("slot-0")
+	c.Kafka.Brokers = "127.0.0.1:1"
+	err := l.start(c).wait()
+	if err == nil || !strings.HasPrefix(err.Error(), `cannot reach Kafka at "127.0.0.1:1"`) || strings.Contains(err.Error(), "\n") {
+		t.Error(err)
+	}
+}

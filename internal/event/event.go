@@ -19,6 +19,10 @@ const (
 	MaxSubject  = 256
 	MaxSender   = 64
 
+	// MaxMessage bounds a whole message in bytes: fields that this version does
+	// not know, and white space, must not grow what is kept of it elsewhere.
+	MaxMessage = 64 << 10
+
 	// MinTime and EndTime bound an event time: MinTime ≤ t < EndTime.
 	MinTime int64 = 0
 	EndTime int64 = 7258118400000000 // 2200-01-01T00:00:00Z
@@ -72,7 +76,7 @@ const (
 	NotUTF8      Reason = "not-utf8"       // a text is not UTF-8
 	Missing      Reason = "missing"        // a required field is absent
 	Incomplete   Reason = "incomplete-id"  // producer without seq, or seq without producer
-	TooLong      Reason = "too-long"       // a text is longer than its limit
+	TooLong      Reason = "too-long"       // a text, or the whole message, is longer than its limit
 	OutOfRange   Reason = "out-of-range"   // a time or number is outside its range
 	Undecided    Reason = "undecided"      // both an event and a punctuation
 	UnknownForm  Reason = "unknown-form"   // the first byte belongs to no wire form
@@ -98,6 +102,9 @@ func (r *Record) Decode(b []byte) error {
 	*r = Record{}
 	if len(b) == 0 {
 		return invalid(Empty, "no bytes")
+	}
+	if len(b) > MaxMessage {
+		return invalid(TooLong, "the message has %d bytes, at most %d are allowed", len(b), MaxMessage)
 	}
 	var err *Invalid
 	switch b[0] {

@@ -93,6 +93,7 @@ func TestDecodeRefuses(t *testing.T) {
 	f(`{"sender":"g"}`, event.Missing)
 	f(`{"watermark":1}`, event.Missing)
 	f(`{"sender":"g","watermark":253402300799000001}`, event.OutOfRange)
+	f(`{"key":"a","event_time":1,"value":1`+strings.Repeat(" ", event.MaxMessage)+`}`, event.TooLong)
 	f("\x0a", event.Malformed)
 	f("\x0a\x02\x0a", event.Malformed)
 	f("\x0a\x00\x0a\x00", event.Missing)

@@ -1,0 +1,75 @@
+# One page. A verify-x checks, the fix-x of the same name repairs what it finds.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+modules   := $(shell awk '$$1 ~ /^\.\// { print $$1 }' go.work)
+alone     := GOWORK=off go
+each       = for m in $(modules) ./tools; do echo "  $$m"; (cd $$m && $(1)); done
+lint      := $(CURDIR)/bin/golangci-lint
+rules     := parallax.example/integration/architecture
+
+.PHONY: help build demo test verify fix bench clean
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
+
+build: ## every program into bin/; batch is static
+	go build -trimpath -o bin/ parallax.example/cmd/... parallax.example/services/...
+	CGO_ENABLED=0 go build -trimpath -o bin/ parallax.example/services/batch/cmd/batch
+
+demo: ## a week of flights, both answers, the verdict
+	go build -trimpath -o bin/parallax parallax.example/cmd/parallax
+	bin/parallax demo
+
+test: ## all tests of all modules, with the race detector
+	go test -race work
+
+bench: ## events per second and CPU per event, step by step
+	go test -run '^$$' -bench . -benchmem parallax.example/bench/...
+
+clean: ## remove what was built (runs/ stays: it holds results)
+	rm -rf bin
+
+checks := format vet lint tidy standalone work imports
+verify: $(checks:%=verify-%) ## every check below
+fix: fix-format fix-vet fix-lint fix-work fix-tidy ## every repair below
+.PHONY: $(checks:%=verify-%) $(checks:%=fix-%)
+
+verify-format: ## gofmt has nothing to say
+	@out=$$(gofmt -l $(modules)); [ -z "$$out" ] || { echo "not formatted, run make fix-format:"; echo "$$out"; exit 1; }
+fix-format: ## gofmt
+	gofmt -w $(modules)
+
+verify-vet: ## go vet over the workspace
+	go vet work
+fix-vet: ## what vet can repair by itself
+	go vet -fix work
+
+$(lint): tools/go.mod tools/go.sum
+	cd tools && $(alone) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+verify-lint: $(lint) ## golangci-lint, as .golangci.yml says
+	@bad=0; for m in $(modules); do echo "  $$m"; (cd $$m && $(lint) run ./...) || bad=1; done; exit $$bad
+fix-lint: $(lint) ## what the linters can repair by themselves
+	@for m in $(modules); do (cd $$m && $(lint) run --fix ./...); done
+
+verify-tidy: ## every go.mod and go.sum is as tidy leaves it
+	@$(call each,$(alone) mod tidy -diff)
+fix-tidy: ## go mod tidy in every module
+	@$(call each,$(alone) mod tidy)
+
+verify-standalone: ## every module builds without the workspace
+	@for m in $(modules); do echo "  $$m"; (cd $$m && $(alone) build ./... && $(alone) vet ./...); done
+fix-standalone: fix-tidy ## a module that does not stand alone lacks a requirement
+
+verify-work: ## one list of modules, one Go, one version of each dependency
+	go test -count=1 -run 'Workspace' $(rules)
+fix-work: ## the same by go work (then fix-tidy)
+	for m in $(modules) ./tools; do go mod edit -go=$$(cat .go-version) $$m/go.mod; done
+	go work edit -go=$$(cat .go-version)
+	go work sync
+
+verify-imports: ## who may import whom
+	go test -count=1 -run 'Imports|Rules' $(rules)
+fix-imports: ## (by hand: docs/architecture.md says where the import belongs)
+	@echo "move the code or the import: see docs/architecture.md"

@@ -15,11 +15,11 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
 build: ## every program into bin/; batch is static
-	go build -trimpath -o bin/ parallax.example/cmd/... parallax.example/services/...
-	CGO_ENABLED=0 go build -trimpath -o bin/ parallax.example/services/batch/cmd/batch
+	go build -o bin/ parallax.example/cmd/... parallax.example/services/...
+	CGO_ENABLED=0 go build -o bin/ parallax.example/services/batch/cmd/batch
 
 demo: ## a week of flights, both answers, the verdict
-	go build -trimpath -o bin/parallax parallax.example/cmd/parallax
+	go build -o bin/parallax parallax.example/cmd/parallax
 	bin/parallax demo
 
 test: ## all tests of all modules, with the race detector

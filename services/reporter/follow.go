@@ -37,6 +37,7 @@ func (r *Reporter) Follow(ctx context.Context, l net.Listener, keep bool) error 
 	f.enter(web.Verdict)
 	verdict := f.run(inner)
 	if keep && ctx.Err() == nil {
+		fmt.Fprintf(r.deps.Summary, "The page stays at http://%s until Ctrl-C.\n", l.Addr())
 		<-ctx.Done()
 	}
 	if err := end(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -94,6 +95,7 @@ func (r *Reporter) finish(ctx context.Context) (*report.Report, error) {
 	if err := render.Terminal(r.deps.Summary, rep, r.deps.Color); err != nil {
 		return nil, fmt.Errorf("cannot write the summary: %w", err)
 	}
+	fmt.Fprintf(r.deps.Summary, "\nThe whole report: %s\n", filepath.Join(r.config.Out, "report.html"))
 	switch {
 	case err != nil:
 		return rep, err

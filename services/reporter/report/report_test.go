@@ -73,7 +73,7 @@ func TestConclude(t *testing.T) {
 	want := report.Verdict{ExitCode: 0, Outcome: report.Explained,
 		Headline: "Stream and batch differ in 500 of 16,460 cells, and every difference is explained.",
 		Explanation: []string{
-			`In the view "hourly" the stream's mean is 6.9 minutes and the batch's is 13.7 minutes. The stream closed the hourly windows 1 hour after their end, by the time that the events themselves tell; 20,000 flights came later than that (17.2 % of all), and only the batch could count them. Their mean is 46.5 minutes, against 6.9 minutes for those in time: what comes last is no fair sample, and leaving it out moves the mean. A flight is known when it has left.`,
+			`In the view "hourly" the stream's mean is 6.9 minutes and the batch's is 13.7 minutes. A flight is known when it has left. The stream closed the hourly windows 1 hour after their end, by the time that the events themselves tell; 20,000 flights came later than that (17.2 % of all), and only the batch could count them. Their mean is 46.5 minutes, against 6.9 minutes for those in time: what comes last is no fair sample, and leaving it out moves the mean.`,
 			"Explained means: folding exactly the events that the causes list into one answer gives the other one, byte for byte.",
 		}}
 	if diff := cmp.Diff(want, r.Verdict); diff != "" {

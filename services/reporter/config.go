@@ -15,7 +15,7 @@ type Config struct {
 	Ledger      []string `default:"ledger/generator.ledger" help:"What was really sent: the generators' ledgers, separated by commas."`
 	Lake        string   `default:"lake" help:"Folder of the lake."`
 	Batch       string   `default:"batch" help:"Folder of the batch's finished answer, the one with _SUCCESS.json."`
-	Out         string   `default:"." help:"Folder for report.html, report.md, report.json, cells.csv and cells.parquet. Made if missing."`
+	Out         string   `default:"report" help:"Folder for report.html, report.md, report.json, cells.csv and cells.parquet. Made if missing."`
 	RunID       string   `default:"" help:"Name of the run in the report."`
 
 	Dataset string `default:"" help:"Name of the data set in the report."`

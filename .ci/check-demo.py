@@ -45,6 +45,7 @@ def check_report(report):
     ledger, records = report["ledger"], report["records"]
     equal("generated", ledger["generated"], EVENTS)
     equal("acknowledged or found", ledger["ok"] + ledger["found"], EVENTS)
+    equal("beyond the cut, so not compared", ledger["beyond_cut"], 0)
     equal("valid in the log", records["valid"], EVENTS)
     classes = ("valid", "duplicate", "stale", "dead_letter", "punctuation")
     equal("records in exactly one class", sum(records[c] for c in classes), records["total"])

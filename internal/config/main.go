@@ -16,7 +16,17 @@ const (
 	ExitUnexplained = 1   // it ran, and something is not explained
 	ExitCannot      = 2   // it could not run; one line says why
 	ExitInterrupted = 130 // Ctrl-C
+	ExitTerminated  = 143 // SIGTERM, before there was a result
 )
+
+// Told is the exit code of a program that has already said why: a process that
+// was started. Nothing more is printed for it.
+type Told int
+
+func (t Told) Error() string { return fmt.Sprintf("exit code %d", int(t)) }
+
+// ExitCode is the code.
+func (t Told) ExitCode() int { return int(t) }
 
 // Runner is a program, or a command of one, with its settings filled in.
 type Runner interface {
@@ -38,13 +48,12 @@ func Main(cli any, o Options) int {
 	defer cancel()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var interrupted bool
+	var asked os.Signal
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		select {
-		case s := <-signals:
-			interrupted = s == os.Interrupt
+		case asked = <-signals:
 			signal.Stop(signals)
 			cancel()
 		case <-ctx.Done():
@@ -54,20 +63,27 @@ func Main(cli any, o Options) int {
 	err = kctx.Run()
 	cancel()
 	<-stopped
+	var coded interface{ ExitCode() int }
 	switch {
-	case err != nil && !errors.Is(err, context.Canceled):
-		return Report(os.Stderr, o.Name, err)
-	case interrupted:
-		return ExitInterrupted
+	case err == nil && asked != os.Interrupt:
+		return ExitOK // a service that was asked to end, or a result
+	case err == nil || asked != nil && errors.Is(err, context.Canceled) && !errors.As(err, &coded):
+		if asked == os.Interrupt {
+			return ExitInterrupted
+		}
+		return ExitTerminated
 	}
-	return ExitOK
+	return Report(os.Stderr, o.Name, err)
 }
 
 // Report prints an error for a person and returns the exit code.
 func Report(w io.Writer, name string, err error) int {
 	var faults Faults
 	var coded interface{ ExitCode() int }
+	var told Told
 	switch {
+	case errors.As(err, &told):
+		return told.ExitCode()
 	case errors.Is(err, ErrHelp):
 		return ExitOK
 	case errors.As(err, &faults):

@@ -15,8 +15,10 @@ import (
 
 // waiter is a program that runs until it is told to end.
 type waiter struct {
-	Fail bool
-	Code bool
+	Fail    bool
+	Code    bool
+	Service bool // ends regularly when it is told to
+	Both    bool // has a result of its own when it is told to end
 }
 
 type coded struct{}
@@ -35,6 +37,12 @@ func (w *waiter) Run(ctx context.Context) error {
 		return err
 	}
 	<-ctx.Done()
+	switch {
+	case w.Service:
+		return nil
+	case w.Both:
+		return errors.Join(coded{}, ctx.Err())
+	}
 	return ctx.Err()
 }
 
@@ -80,5 +88,9 @@ func TestExitCodes(t *testing.T) {
 	f(config.ExitCannot, nil, "--fail")
 	f(config.ExitUnexplained, nil, "--code")
 	f(config.ExitInterrupted, os.Interrupt)
-	f(config.ExitOK, syscall.SIGTERM)
+	f(config.ExitInterrupted, os.Interrupt, "--service")
+	// Nobody may take "was asked to end" for "has a result and it is fine".
+	f(config.ExitTerminated, syscall.SIGTERM)
+	f(config.ExitOK, syscall.SIGTERM, "--service")
+	f(config.ExitUnexplained, syscall.SIGTERM, "--both")
 }

@@ -32,9 +32,8 @@ func live(s collect.Snapshot, unit string) web.Live {
 		l.Windows = append(l.Windows, web.Window{Start: w.Start, Stream: &mean})
 	}
 	for _, p := range s.Partitions {
-		l.Totals.Generated += uint64(p.End) // messages in the log: as near as Kafka can tell
-		l.Totals.Generated += uint64(max(p.End, 0))
-		one := web.Partition{ID: p.Partition, Lag: p.End - max(p.Committed, 0)}
+		l.Totals.Generated += uint64(max(p.End, 0)) // messages in the log: as near as Kafka can tell
+		one := web.Partition{ID: p.Partition, Lag: max(p.End, 0) - max(p.Committed, 0)}
 		if at, ok := s.Watermarks[p.Partition]; ok {
 			one.Watermark = &at
 		}

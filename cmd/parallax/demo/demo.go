@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"parallax.example/internal/config"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/view"
 )
@@ -109,7 +110,7 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.drain(ctx, admin, cut); err != nil {
 		return err
 	}
-	if err := r.batch(ctx); err != nil {
+	if err := r.batch(ctx, cut); err != nil {
 		return err
 	}
 	return r.verdict(ctx)
@@ -130,7 +131,7 @@ func (r *run) startBroker(ctx context.Context) error {
 
 func (r *run) startServices(ctx context.Context) error {
 	if err := r.start("reporter", "reporter", "--follow",
-		"--brokers", r.brokers, "--views", r.dir.views(), "--ledger", r.dir.ledger(), "--lake", r.dir.lake(),
+		"--brokers", r.brokers, "--views", r.dir.views(), "--ledger", one(r.dir.ledger()), "--lake", r.dir.lake(),
 		"--batch", r.dir.answer(), "--out", r.dir.path, "--run-id", r.dir.id(),
 		"--dataset", "US domestic flights, 11–17 June 2001", "--noun", "flight", "--nouns", "flights",
 		"--key-noun", "origin", "--unit", "minutes", "--why", why,
@@ -153,6 +154,9 @@ func (r *run) startServices(ctx context.Context) error {
 	}
 	return r.start("ingest", "ingest", "--brokers", r.brokers, "--lake", r.dir.lake())
 }
+
+// one is a path as the only entry of a list: a comma in it separates nothing.
+func one(path string) string { return strings.ReplaceAll(path, ",", `\,`) }
 
 func processorName(i int) string { return fmt.Sprintf("processor-%d", i+1) }
 
@@ -177,7 +181,8 @@ func (r *run) stream(ctx context.Context, admin *kafka.Admin) error {
 	return r.finish(ctx, "generator")
 }
 
-// killHalfWay waits until a good part of the data is in Kafka, and kills.
+// killHalfWay waits until a good part of the data is in Kafka, or all of it when
+// there is less, and kills.
 func (r *run) killHalfWay(ctx context.Context, admin *kafka.Admin, name string) error {
 	const enough = 40_000 // of the week's 116,493
 	for {
@@ -193,7 +198,7 @@ func (r *run) killHalfWay(ctx context.Context, admin *kafka.Admin, name string) 
 		if r.Limit > 0 {
 			goal = min(goal, int64(r.Limit)/2)
 		}
-		if sent >= goal {
+		if sent >= goal || over(r.roles["generator"]) {
 			victim := r.roles[name]
 			victim.kill()
 			<-victim.ended()
@@ -204,6 +209,15 @@ func (r *run) killHalfWay(ctx context.Context, admin *kafka.Admin, name string) 
 		if err := r.wait(ctx); err != nil {
 			return err
 		}
+	}
+}
+
+func over(role running) bool {
+	select {
+	case <-role.ended():
+		return true
+	default:
+		return false
 	}
 }
 
@@ -231,6 +245,7 @@ func (r *run) partitions() []int32 {
 // drain waits until the stream has answered everything up to the cut, and
 // brings the rest into the lake.
 func (r *run) drain(ctx context.Context, admin *kafka.Admin, cut []int64) error {
+	r.say("Everything is sent. The stream answers the rest, the lake takes it in.")
 	deadline := r.Now().Add(drainPatience)
 	for {
 		done, err := admin.Committed(ctx, "parallax-processor", r.topics.Events, r.partitions())
@@ -266,9 +281,15 @@ func (r *run) drain(ctx context.Context, admin *kafka.Admin, cut []int64) error 
 	return record(ctx, r.brokers, r.topics.Events, cut, r.dir.recording())
 }
 
-func (r *run) batch(ctx context.Context) error {
+// batch answers up to the cut: others may go on sending.
+func (r *run) batch(ctx context.Context, cut []int64) error {
+	ends := make([]string, len(cut))
+	for p, end := range cut {
+		ends[p] = fmt.Sprintf("%d=%d", p, end)
+	}
+	r.say("The batch reads the lake.")
 	if err := r.start("batch", "batch", "--lake", r.dir.lake(), "--out", r.dir.in("batch"), "--job", r.dir.id(),
-		"--views", r.dir.views(), "--workers", strconv.Itoa(r.Workers)); err != nil {
+		"--views", r.dir.views(), "--cut", strings.Join(ends, ","), "--workers", strconv.Itoa(r.Workers)); err != nil {
 		return err
 	}
 	return r.finish(ctx, "batch")
@@ -276,7 +297,10 @@ func (r *run) batch(ctx context.Context) error {
 
 // verdict waits for the reporter, which compares as soon as the batch's answer
 // is there. With --serve it stays until Ctrl-C.
-func (r *run) verdict(ctx context.Context) error { return r.finish(ctx, "reporter") }
+func (r *run) verdict(ctx context.Context) error {
+	r.say("The reporter compares.\n")
+	return r.finish(ctx, "reporter")
+}
 
 // start starts a role. Its own log lines go to its file.
 func (r *run) start(name string, args ...string) error {
@@ -332,7 +356,7 @@ func (r *run) wait(ctx context.Context) error {
 }
 
 func explain(name string, err error) error {
-	var said exitError
+	var said config.Told
 	if err == nil || errors.As(err, &said) || name == "reporter" {
 		return err // its own words are on the screen, or are the verdict
 	}

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"parallax.example/internal/config"
 )
 
 // role is one program of the demonstration: a command line of parallax.
@@ -60,7 +62,8 @@ func startProcess(r role) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the %s: %w", r.name, err)
 	}
-	p := &process{cmd: exec.Command(self, r.args...), done: make(chan struct{})}
+	// stop and kill end it, in the order that the run needs; a context would not keep it.
+	p := &process{cmd: exec.Command(self, r.args...), done: make(chan struct{})} //nolint:noctx // see above
 	p.cmd.Stdout, p.cmd.Stderr = os.Stdout, os.Stderr
 	p.cmd.SysProcAttr = attributes()
 	started := make(chan error)
@@ -78,7 +81,7 @@ func startProcess(r role) (*process, error) {
 		switch err := p.cmd.Wait(); {
 		case err == nil:
 		case errors.As(err, &exit) && exit.ExitCode() >= 0:
-			p.failed = exitError{exit.ExitCode()}
+			p.failed = config.Told(exit.ExitCode())
 		default:
 			p.failed = fmt.Errorf("the %s died: %w", r.name, err)
 		}
@@ -103,11 +106,3 @@ func (p *process) kill() {
 		panic("BUG: a child cannot be killed: " + err.Error())
 	}
 }
-
-// exitError is the exit code of a process that has already said why.
-type exitError struct{ code int }
-
-func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
-
-// ExitCode passes the code on.
-func (e exitError) ExitCode() int { return e.code }

@@ -102,6 +102,12 @@ func (k *Collector) starts(ctx context.Context) ([]kafka.Start, error) {
 			return nil, err
 		}
 		for _, o := range offsets {
+			if o.Earliest > 0 && topic != t.Results { // compaction does not move the start
+				return nil, &compare.Refusal{
+					Reason: fmt.Sprintf("topic %q, partition %d begins at offset %d: what it said before is lost", topic, o.Partition, o.Earliest),
+					Advice: "Let the topic keep its records longer, and process from the beginning under a new topic prefix.",
+				}
+			}
 			at := place{topic, o.Partition}
 			k.next[at], k.old[at] = o.Earliest, o.Stable
 			starts = append(starts, kafka.Start{Topic: topic, Partition: o.Partition, Offset: o.Earliest})
@@ -225,7 +231,9 @@ func (k *Collector) CatchUp(ctx context.Context, ends map[int32]int64, stall tim
 			return compare.Stream{}, Timing{}, err
 		}
 		for _, o := range offsets {
-			readable[place{topic, o.Partition}] = o.Stable
+			// Not the last stable offset: markers reach the results and the committed
+			// offsets at different times, so it may still lie before what is committed.
+			readable[place{topic, o.Partition}] = o.High
 		}
 	}
 	err := wait(ctx, stall, func() (bool, int64, error) {

@@ -84,6 +84,7 @@ func TestRefusals(t *testing.T) {
 		"other question": func(in *compare.Input) { in.Batch.B[result.Cell{View: "hourly@0"}] = compare.Row{} },
 		"other log":      func(in *compare.Input) { in.Log[0].Offset = 1 << 40 },
 		"partition":      func(in *compare.Input) { in.Cut = in.Cut[:2] },
+		"empty ledger":   func(in *compare.Input) { in.Ledger = nil },
 	} {
 		w := random(t, 1, 100)
 		in := w.input()
@@ -159,5 +160,22 @@ func TestKeyInTwoPartitions(t *testing.T) {
 	v := &r.Views[0]
 	if r.Faults.Total > 0 || v.Cells.Closed != 2 || v.Cells.Same != 2 || v.Sides.B.Rows != 1 || v.Sides.B.Sum != 12 || len(cells) != 6 {
 		t.Errorf("%+v %+v %+v", r.Faults.Listed, v.Cells, v.Sides)
+	}
+}
+
+// One fact sent to two partitions is generated once and duplicated once, also
+// when the ledger calls both the first of their partition, as a replay does.
+func TestOneFactInTwoPartitions(t *testing.T) {
+	w := newWorld(t)
+	e := w.event("key-0", 1000*minute, 5)
+	w.send(0, compare.Sent, e)
+	w.send(1, compare.Sent, e)
+	w.punctuate()
+	r, _ := run(t, w.input())
+	for _, f := range r.Faults.Listed {
+		t.Errorf("%s: %s (%s %s %v)", f.Check, f.What, f.View, f.Key, f.Start)
+	}
+	if r.Ledger.Sent != 2 || r.Ledger.Generated != 1 || r.Ledger.Duplicated != 1 {
+		t.Errorf("%+v", r.Ledger)
 	}
 }

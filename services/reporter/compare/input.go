@@ -147,6 +147,9 @@ func (c *comparison) prepare() error {
 	if len(in.Cut) == 0 {
 		return refuse("Run the ingest first, then compare.", "the cut names no partition")
 	}
+	if len(in.Ledger) == 0 && len(in.Log) > 0 {
+		return refuse("Name the ledger that the generator of this run has written.", "the ledger holds no message and the log holds %d events, so nobody knows what was really sent", len(in.Log))
+	}
 	for i := range in.Views.Views {
 		c.views[in.Views.Views[i].ID()] = &in.Views.Views[i]
 	}

@@ -129,6 +129,9 @@ func (c *comparison) facts() ([]fact, map[id]int32, map[place]int32) {
 				ids[id{e.Producer, e.Seq}] = n
 			}
 		}
+		if known && entry.Kind != Copied { // first seen in this partition, but not the first of its id
+			sum.Duplicated++
+		}
 		if !known {
 			facts = append(facts, fact{entry: int32(i), partition: entry.Partition})
 		}

@@ -98,3 +98,25 @@ func TestConclude(t *testing.T) {
 		t.Errorf("%+v", r.Verdict)
 	}
 }
+
+// Nothing closed means nothing compared, which must not look like success.
+func TestNothingClosed(t *testing.T) {
+	r := report.Report{Views: []report.View{{Name: "hourly", Cells: report.CellCounts{Open: 3}}}}
+	r.Conclude()
+	if v := r.Verdict; v.ExitCode != 2 || v.Outcome != report.NotCompared || v.Advice == "" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// What lies beyond the cut is said where the verdict is read.
+func TestBeyondTheCut(t *testing.T) {
+	r := report.Report{
+		Differences: report.Differences{Total: 1},
+		Ledger:      report.Ledger{BeyondCut: 2200},
+		Views:       []report.View{{Name: "hourly", Cells: report.CellCounts{Closed: 5, Explained: 1}}},
+	}
+	r.Conclude()
+	if !strings.Contains(r.Verdict.Headline, "2,200 events were sent that are not compared") {
+		t.Error(r.Verdict.Headline)
+	}
+}

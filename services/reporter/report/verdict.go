@@ -6,9 +6,18 @@ import (
 )
 
 // Conclude fills Verdict from the figures: exit code 0 when nothing is
-// unexplained and every identity holds, 1 otherwise. Run says in which words.
+// unexplained and every identity holds, 1 otherwise, 2 when no window was
+// closed, so that nothing was compared. Run says in which words.
 func (r *Report) Conclude() {
 	r.Schema, r.Version = Schema, Version
+	closed := 0
+	for i := range r.Views {
+		closed += r.Views[i].Cells.Closed
+	}
+	if r.Faults.Total == 0 && closed == 0 {
+		r.Refuse("no window is closed below the cut", "Let more events come, or let the generator or the drain end the data with punctuation; then run ingest, batch and the comparison again.")
+		return
+	}
 	if r.Faults.Total == 0 {
 		r.Verdict = Verdict{ExitCode: 0, Outcome: Explained}
 	} else {
@@ -37,12 +46,14 @@ func (r *Report) headline() string {
 		return fmt.Sprintf("%s %s unexplained. The first: %s", Whole(n), what, r.Faults.Listed[0].sentence())
 	}
 	switch n := r.Differences.Total; {
-	case cells == 0:
-		return "No window is closed below the cut: there is nothing to differ yet."
 	case n == 0:
 		return fmt.Sprintf("Stream, batch and truth are equal in all %s cells.", Whole(cells))
 	default:
-		return fmt.Sprintf("Stream and batch differ in %s of %s cells, and every difference is explained.", Whole(n), Whole(cells))
+		s := fmt.Sprintf("Stream and batch differ in %s of %s cells, and every difference is explained.", Whole(n), Whole(cells))
+		if n := r.Ledger.BeyondCut; n > 0 {
+			s += fmt.Sprintf(" Beyond the cut, %s were sent that are not compared.", r.events(n))
+		}
+		return s
 	}
 }
 
@@ -78,6 +89,9 @@ func (r *Report) explanation() []string {
 		if c.Cause != CauseLate && c.Cause != CauseLost {
 			list = append(list, fmt.Sprintf("%s %s", r.events(c.Events), c.Meaning)+".")
 		}
+	}
+	if n := r.Ledger.BeyondCut; n > 0 {
+		list = append(list, fmt.Sprintf("Kafka has acknowledged %s at or after the cut, which is where the lake or the batch ended: they are no part of this comparison.", r.events(n)))
 	}
 	if n := r.Ledger.NotSent; n > 0 {
 		list = append(list, fmt.Sprintf("Of %s Kafka never told the outcome, and the log does not hold them: they are no part of the truth.", r.events(n)))

@@ -8,6 +8,7 @@
 package event
 
 import (
+	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
 )
@@ -111,7 +112,10 @@ func (r *Record) Decode(b []byte) error {
 	case '{':
 		err = r.decodeJSON(b)
 	case tagEvent, tagPunctuation:
-		err = r.decodeProto(b)
+		if !r.scanProto(b) {
+			*r = Record{}
+			err = r.decodeProto(b)
+		}
 	default:
 		err = invalid(UnknownForm, "first byte 0x%02x is neither '{' nor a Protobuf record", b[0])
 	}
@@ -181,8 +185,22 @@ func text(name string, b []byte, limit int) *Invalid {
 	if len(b) > limit {
 		return invalid(TooLong, "%s has %d bytes, at most %d are allowed", name, len(b), limit)
 	}
-	if !utf8.Valid(b) {
+	if !ascii(b) && !utf8.Valid(b) {
 		return invalid(NotUTF8, "%s is not UTF-8", name)
 	}
 	return nil
+}
+
+// ascii is most texts' short way to being UTF-8.
+func ascii(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	var all byte
+	for _, c := range b {
+		all |= c
+	}
+	return all < utf8.RuneSelf
 }

@@ -89,6 +89,10 @@ func TestDecodeRefuses(t *testing.T) {
 	f(`{"key":"a","subject":"`+long+`","event_time":1,"value":1}`, event.TooLong)
 	f(`{"producer":"`+long+`","seq":1,"key":"a","event_time":1,"value":1}`, event.TooLong)
 	f("{\"key\":\"\xff\",\"event_time\":1,\"value\":1}", event.NotUTF8)
+	f(`{"key":"\ud800","event_time":1,"value":1}`, event.NotUTF8)
+	f(`{"key":"\udfff","event_time":1,"value":1}`, event.NotUTF8)
+	f(`{"key":"\ud800\ud800","event_time":1,"value":1}`, event.NotUTF8)
+	f(`{"key":"\ud800x\udc00","event_time":1,"value":1}`, event.NotUTF8)
 	f(`{"key":"a","event_time":1,"value":1,"watermark":1}`, event.Undecided)
 	f(`{"sender":"g"}`, event.Missing)
 	f(`{"watermark":1}`, event.Missing)
@@ -130,6 +134,7 @@ func TestDecodeAccepts(t *testing.T) {
 	f(`{"key":"b","key":"a","event_time":1,"value":2}`, a)                              // the last counts
 	f(`{"key":"b","k\u0065y":"a","event_time":1,"value":2}`, a)                         // also by the slow way
 	f(`{"event_time":1,"subject":"","key":"a","value":2}`, a)
+	f(`{"key":"\ud83d\ude00 \\ud800 \ufffd","event_time":1,"value":2}`, event.Event{Key: []byte("😀 \\ud800 \uFFFD"), Time: 1, Value: 2})
 	f(`{"key":"a","event_time":0,"value":-9223372036854775808}`, event.Event{Key: []byte("a"), Value: math.MinInt64})
 	f(`{"producer":"p","seq":18446744073709551615,"key":"a","event_time":1,"value":2}`,
 		event.Event{Producer: []byte("p"), Seq: math.MaxUint64, HasID: true, Key: []byte("a"), Time: 1, Value: 2})

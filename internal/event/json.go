@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -92,6 +93,14 @@ func fieldOf(name []byte) int {
 
 var fieldNames = [nFields]string{"producer", "seq", "key", "subject", "event_time", "value", "sender", "watermark"}
 
+// members are the names as AppendJSON writes them.
+var members = func() (m [nFields][]byte) {
+	for k, name := range fieldNames {
+		m[k] = []byte(`"` + name + `":`)
+	}
+	return m
+}()
+
 // fields holds the raw JSON value of each known name: a text with its quotes,
 // or a number. Of a name given twice the last counts, as in encoding/json.
 type fields struct {
@@ -131,20 +140,12 @@ func (f *fields) scan(b []byte) bool {
 	if i < len(b) && b[i] == '}' {
 		return space(b, i+1) == len(b)
 	}
-	for {
-		name, j, ok := plainString(b, i)
-		if !ok {
+	for usual := 0; ; usual++ { // the field that comes now, as a rule
+		k, start, ok := plainName(b, i, usual)
+		if start = space(b, start); !ok || start >= len(b) {
 			return false
 		}
-		i = space(b, j)
-		if i >= len(b) || b[i] != ':' {
-			return false
-		}
-		i = space(b, i+1)
-		if i >= len(b) {
-			return false
-		}
-		start := i
+		i = start
 		if b[i] == '"' {
 			if _, i, ok = plainString(b, i); !ok {
 				return false
@@ -152,8 +153,8 @@ func (f *fields) scan(b []byte) bool {
 		} else if i, ok = plainNumber(b, i); !ok {
 			return false
 		}
-		if k := fieldOf(name[1 : len(name)-1]); k >= 0 {
-			f.raw[k] = b[start:i]
+		if k >= 0 {
+			f.raw[k], usual = b[start:i], k
 		}
 		i = space(b, i)
 		if i >= len(b) {
@@ -167,6 +168,19 @@ func (f *fields) scan(b []byte) bool {
 		}
 		i = space(b, i+1)
 	}
+}
+
+// plainName returns the field whose name and colon are at i, -1 for a name that
+// is not known, and the place after the colon.
+func plainName(b []byte, i, usual int) (k, next int, ok bool) {
+	if usual < nFields && bytes.HasPrefix(b[i:], members[usual]) {
+		return usual, i + len(members[usual]), true
+	}
+	name, i, ok := plainString(b, i)
+	if i = space(b, i); !ok || i >= len(b) || b[i] != ':' {
+		return -1, i, false
+	}
+	return fieldOf(name[1 : len(name)-1]), i + 1, true
 }
 
 func space(b []byte, i int) int {
@@ -291,11 +305,44 @@ func (f *fields) text(k int) ([]byte, *Invalid) {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], nil
 	}
+	if halfSurrogate(raw) { // encoding/json would make one replacement character of all of them
+		return nil, invalid(NotUTF8, "%s has an escape with half of a surrogate pair", fieldNames[k])
+	}
 	var s string
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return nil, invalid(Malformed, "%s is not a text: %v", fieldNames[k], err)
 	}
 	return []byte(s), nil
+}
+
+// halfSurrogate reports whether a JSON text has a \u escape from D800 to DFFF
+// that is no part of a pair, so stands for no character.
+func halfSurrogate(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++ // the escaped character, also a second backslash
+		first, ok := unicodeEscape(raw, i-1)
+		if !ok || !utf16.IsSurrogate(first) {
+			continue
+		}
+		second, ok := unicodeEscape(raw, i+5)
+		if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+			return true
+		}
+		i += 10
+	}
+	return false
+}
+
+// unicodeEscape reads the \uXXXX at i.
+func unicodeEscape(raw []byte, i int) (rune, bool) {
+	if i+6 > len(raw) || raw[i] != '\\' || raw[i+1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(raw[i+2:i+6]), 16, 16)
+	return rune(n), err == nil
 }
 
 // time reads RFC 3339 or µs since 1970; finer digits are cut off.
@@ -312,17 +359,17 @@ func (f *fields) time(k int) (int64, *Invalid) {
 		}
 		return t.UnixMicro(), nil
 	}
-	whole := raw
-	if i := bytes.IndexByte(raw, '.'); i >= 0 {
-		if raw[0] == '-' { // cutting would round a time before 1970 up into the range
-			return 0, invalid(OutOfRange, "%s %.40q is before 1970", fieldNames[k], raw)
+	if n, ok := parseInt(raw); ok {
+		return n, nil
+	}
+	whole, fraction, cut := bytes.Cut(raw, []byte("."))
+	if cut && raw[0] == '-' { // cutting would round a time before 1970 up into the range
+		return 0, invalid(OutOfRange, "%s %.40q is before 1970", fieldNames[k], raw)
+	}
+	for _, c := range fraction {
+		if c < '0' || c > '9' {
+			return 0, notTime(k, raw)
 		}
-		for _, c := range raw[i+1:] {
-			if c < '0' || c > '9' {
-				return 0, notTime(k, raw)
-			}
-		}
-		whole = raw[:i]
 	}
 	n, ok := parseInt(whole)
 	if !ok {
@@ -360,8 +407,8 @@ func parseUint(raw []byte) (uint64, bool) {
 	}
 	var n uint64
 	for _, c := range raw {
-		d := uint64(c - '0')
-		if c < '0' || c > '9' || n > (math.MaxUint64-d)/10 {
+		d := uint64(c) - '0'                                      // huge below '0'
+		if d > 9 || len(raw) == 20 && n > (math.MaxUint64-d)/10 { // 19 digits always fit
 			return 0, false
 		}
 		n = n*10 + d

@@ -1,13 +1,22 @@
 package event
 
 import (
+	"encoding/binary"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // First bytes of the Protobuf form: field 1 or 2 of Record, length-delimited.
 const (
-	tagEvent       = 1<<3 | byte(protowire.BytesType)
-	tagPunctuation = 2<<3 | byte(protowire.BytesType)
+	tagEvent       = 1<<3 | bytesType
+	tagPunctuation = 2<<3 | bytesType
+)
+
+// Wire types, the low bits of a tag.
+const (
+	varintType  = byte(protowire.VarintType)
+	fixed64Type = byte(protowire.Fixed64Type)
+	bytesType   = byte(protowire.BytesType)
 )
 
 // AppendProto appends e as a Protobuf Record: fields in the order of their
@@ -48,6 +57,50 @@ func AppendPunctuationProto(dst []byte, p *Punctuation) []byte {
 	dst = protowire.AppendBytes(dst, p.Sender)
 	dst = protowire.AppendTag(dst, 2, protowire.Fixed64Type)
 	return protowire.AppendFixed64(dst, uint64(p.Watermark))
+}
+
+// scanProto reads the usual shape without the general machinery: one event with
+// the fields in the order of AppendProto, texts and the whole shorter than 128
+// bytes. It reports false for anything else, valid or not, and may leave parts
+// of it in r; decodeProto then decides.
+func (r *Record) scanProto(b []byte) bool {
+	e := &r.Event
+	body, rest, ok := scanText(b, tagEvent)
+	if !ok || len(rest) > 0 {
+		return false
+	}
+	if e.Producer, b, ok = scanText(body, 1<<3|bytesType); ok {
+		if e.HasID = true; len(b) == 0 || b[0] != 2<<3|varintType {
+			return false
+		}
+		var n int
+		if e.Seq, n = protowire.ConsumeVarint(b[1:]); n < 0 {
+			return false
+		}
+		b = b[1+n:]
+	}
+	if e.Key, b, ok = scanText(b, 3<<3|bytesType); !ok {
+		return false
+	}
+	e.Subject, b, _ = scanText(b, 4<<3|bytesType)
+	if len(b) < 10 || b[0] != 5<<3|fixed64Type || b[9] != 6<<3|varintType {
+		return false
+	}
+	e.Time = int64(binary.LittleEndian.Uint64(b[1:]))
+	v, n := protowire.ConsumeVarint(b[10:])
+	e.Value = protowire.DecodeZigZag(v)
+	r.Kind = KindEvent
+	return n == len(b)-10
+}
+
+// scanText takes a field of fewer than 128 bytes with this tag off b, or leaves
+// b as it is.
+func scanText(b []byte, tag byte) (text, rest []byte, ok bool) {
+	if len(b) < 2 || b[0] != tag || b[1] >= 0x80 || int(b[1]) > len(b)-2 {
+		return nil, b, false
+	}
+	end := 2 + int(b[1])
+	return b[2:end], b[end:], true
 }
 
 // decodeProto accepts unknown fields (a newer producer), but not two payloads:

@@ -9,6 +9,7 @@ package oracle
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"slices"
 	"sort"
@@ -185,7 +186,9 @@ func judge(t *view.Time, records []Record) []verdict {
 		j := &judged[i]
 		j.offset, j.before, j.after = r.Offset, watermark, watermark
 		if err := j.record.Decode(r.Value); err != nil {
-			j.dead = err.(*event.Invalid).Reason
+			var refused *event.Invalid
+			errors.As(err, &refused) // as Decode promises
+			j.dead = refused.Reason
 			continue
 		}
 		if j.record.Kind == event.KindPunctuation {

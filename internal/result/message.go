@@ -131,7 +131,7 @@ func (r *Result) Append(dst []byte) []byte {
 	dst = varint(dst, 4, uint64(r.Stage))
 	dst = varint(dst, 5, r.Revision)
 	dst = varint(dst, 6, protowire.EncodeZigZag(r.Watermark))
-	dst = protowire.AppendTag(dst, 7, protowire.BytesType)
+	dst = append(dst, 7<<3|byte(protowire.BytesType))
 	dst = protowire.AppendVarint(dst, uint64(rowFixed+1+protowire.SizeBytes(len(r.Key))))
 	return AppendRow(dst, r.Span, r.Key, &r.Agg)
 }
@@ -159,12 +159,12 @@ func (d *DeadLetter) Append(dst []byte) []byte {
 	return varint(dst, 7, d.Size)
 }
 
-func (p *Place) append(dst []byte, num protowire.Number) []byte {
+func (p *Place) append(dst []byte, num byte) []byte {
 	partition, offset := uint64(uint32(p.Partition)), uint64(p.Offset)
 	scheduled := protowire.EncodeZigZag(p.Scheduled)
 	size := 5 + protowire.SizeVarint(partition) + protowire.SizeVarint(offset) + protowire.SizeVarint(scheduled) +
 		protowire.SizeVarint(p.Transaction) + protowire.SizeVarint(uint64(p.Ordinal))
-	dst = protowire.AppendTag(dst, num, protowire.BytesType)
+	dst = append(dst, num<<3|byte(protowire.BytesType))
 	dst = protowire.AppendVarint(dst, uint64(size))
 	dst = varint(dst, 1, partition)
 	dst = varint(dst, 2, offset)
@@ -173,16 +173,18 @@ func (p *Place) append(dst []byte, num protowire.Number) []byte {
 	return varint(dst, 5, uint64(p.Ordinal))
 }
 
-func varint(dst []byte, num protowire.Number, v uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(dst, num, protowire.VarintType), v)
+// All our fields have a number below 16, so a tag is one byte.
+
+func varint(dst []byte, num byte, v uint64) []byte {
+	return protowire.AppendVarint(append(dst, num<<3|byte(protowire.VarintType)), v)
 }
 
-func fixed(dst []byte, num protowire.Number, v uint64) []byte {
-	return protowire.AppendFixed64(protowire.AppendTag(dst, num, protowire.Fixed64Type), v)
+func fixed(dst []byte, num byte, v uint64) []byte {
+	return protowire.AppendFixed64(append(dst, num<<3|byte(protowire.Fixed64Type)), v)
 }
 
-func bytesField(dst []byte, num protowire.Number, b []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), b)
+func bytesField(dst []byte, num byte, b []byte) []byte {
+	return protowire.AppendBytes(append(dst, num<<3|byte(protowire.BytesType)), b)
 }
 
 // ErrVersion is wrapped by the error for a message of another version.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -276,7 +277,7 @@ func (t *table) close(v int) (w *window, cells []uint32) {
 	}
 	cells = t.leaving[from:]
 	slices.SortFunc(cells, func(a, b uint32) int {
-		return slices.Compare(t.keys.text(t.cells[a].key), t.keys.text(t.cells[b].key))
+		return bytes.Compare(t.keys.text(t.cells[a].key), t.keys.text(t.cells[b].key))
 	})
 	return w, cells
 }

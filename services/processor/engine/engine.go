@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -140,7 +141,8 @@ func (e *Engine) judge(offset, timestamp int64, value []byte, out *Output) {
 	e.stats.Records++
 	r := &e.record
 	if err := r.Decode(value); err != nil {
-		refused := err.(*event.Invalid) // as Decode promises
+		var refused *event.Invalid
+		errors.As(err, &refused) // as Decode promises
 		e.deadLetter(offset, timestamp, value, refused.Reason, refused.Detail, out)
 		return
 	}

@@ -14,9 +14,9 @@ replace parallax.example/services/reporter => ../services/reporter
 
 require (
 	parallax.example/internal v0.0.0
-	parallax.example/services/batch v0.0.0-00010101000000-000000000000
-	parallax.example/services/generator v0.0.0-00010101000000-000000000000
-	parallax.example/services/processor v0.0.0-00010101000000-000000000000
+	parallax.example/services/batch v0.0.0
+	parallax.example/services/generator v0.0.0
+	parallax.example/services/processor v0.0.0
 )
 
 require (

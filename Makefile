@@ -23,7 +23,8 @@ demo: ## a week of flights, both answers, the verdict
 	bin/parallax demo
 
 test: ## all tests of all modules, with the race detector
-	go test -race work
+	go test -race $$(go list work | grep -v /integration/)
+	go test -race -count=1 parallax.example/integration/... # real programs: the cache does not know their sources
 
 bench: ## events per second and CPU per event, step by step
 	go test -run '^$$' -bench . -benchmem parallax.example/bench/...

@@ -10,8 +10,6 @@ replace parallax.example/services/processor => ../services/processor
 
 replace parallax.example/services/batch => ../services/batch
 
-replace parallax.example/services/reporter => ../services/reporter
-
 require (
 	parallax.example/internal v0.0.0
 	parallax.example/services/batch v0.0.0

@@ -4,12 +4,24 @@ go 1.26.8
 
 replace parallax.example/internal => ../internal
 
-replace parallax.example/services/generator => ../services/generator
-
-replace parallax.example/services/processor => ../services/processor
-
-replace parallax.example/services/batch => ../services/batch
-
 replace parallax.example/services/reporter => ../services/reporter
 
-replace parallax.example/cmd/parallax => ../cmd/parallax
+require (
+	github.com/google/go-cmp v0.7.0
+	parallax.example/internal v0.0.0
+	parallax.example/services/reporter v0.0.0
+)
+
+require (
+	github.com/andybalholm/brotli v1.1.1 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/parquet-go/bitpack v1.0.0 // indirect
+	github.com/parquet-go/jsonlite v1.0.0 // indirect
+	github.com/parquet-go/parquet-go v0.32.0 // indirect
+	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/twpayne/go-geom v1.6.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)

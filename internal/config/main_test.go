@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -19,6 +20,7 @@ type waiter struct {
 	Code    bool
 	Service bool // ends regularly when it is told to
 	Both    bool // has a result of its own when it is told to end
+	Told    bool // its child has said why
 }
 
 type coded struct{}
@@ -32,6 +34,8 @@ func (w *waiter) Run(ctx context.Context) error {
 		return errors.New("cannot open the run folder")
 	case w.Code:
 		return coded{}
+	case w.Told:
+		return fmt.Errorf("a child: %w", config.Told(7))
 	}
 	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
 		return err
@@ -87,10 +91,22 @@ func TestExitCodes(t *testing.T) {
 	f(config.ExitCannot, nil, "--nonsense")
 	f(config.ExitCannot, nil, "--fail")
 	f(config.ExitUnexplained, nil, "--code")
+	f(7, nil, "--told")
 	f(config.ExitInterrupted, os.Interrupt)
 	f(config.ExitInterrupted, os.Interrupt, "--service")
 	// Nobody may take "was asked to end" for "has a result and it is fine".
 	f(config.ExitTerminated, syscall.SIGTERM)
 	f(config.ExitOK, syscall.SIGTERM, "--service")
 	f(config.ExitUnexplained, syscall.SIGTERM, "--both")
+}
+
+// What was said already is not said again.
+func TestToldIsNotRepeated(t *testing.T) {
+	var said bytes.Buffer
+	if code := config.Report(&said, "waiter", fmt.Errorf("a child: %w", config.Told(1))); code != 1 || said.Len() > 0 {
+		t.Errorf("code %d, said %q", code, said.String())
+	}
+	if code := config.Report(&said, "waiter", errors.New("no disk")); code != config.ExitCannot || said.String() != "waiter: no disk\n" {
+		t.Errorf("code %d, said %q", code, said.String())
+	}
 }

@@ -27,7 +27,7 @@ type Config struct {
 	Serve          bool          `help:"Keep the page after the verdict, until Ctrl-C. On a terminal this is the default."`
 	Exit           bool          `help:"End after the verdict also on a terminal."`
 	Processes      bool          `help:"Run every program as a process of its own."`
-	Kill           string        `default:"" enum:",processor" help:"With --processes: kill -9 one of these half way. Only processor for now."`
+	Kill           string        `default:"none" enum:"none,processor" help:"With --processes: kill -9 this half way: none, processor."`
 }
 
 // Validate reports what the tags cannot say.
@@ -51,8 +51,8 @@ func (c *Config) Validate() []config.Fault {
 	fault(c.BatchRecords < 1, "--batch-records", "%d must be at least 1", c.BatchRecords)
 	fault(c.CommitInterval < time.Millisecond, "--commit-interval", "%v must be at least 1ms", c.CommitInterval)
 	fault(c.SessionTimeout < time.Second, "--session-timeout", "%v must be at least 1s", c.SessionTimeout)
-	fault(c.Kill != "" && !c.Processes, "--kill", "needs --processes: a part of a process cannot be killed")
-	fault(c.Kill != "" && c.Processors < 2, "--processors", "%d must be at least 2 with --kill: another one takes over", c.Processors)
+	fault(c.Kill != "none" && !c.Processes, "--kill", "needs --processes: a part of a process cannot be killed")
+	fault(c.Kill != "none" && c.Processors < 2, "--processors", "%d must be at least 2 with --kill: another one takes over", c.Processors)
 	fault(c.Serve && c.Exit, "--serve", "cannot be combined with --exit")
 	return faults
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func (r *run) startServices(ctx context.Context) error {
 	if err := r.start("reporter", "reporter", "--follow",
 		"--brokers", r.brokers, "--views", r.dir.views(), "--ledger", one(r.dir.ledger()), "--lake", r.dir.lake(),
 		"--batch", r.dir.answer(), "--out", r.dir.path, "--run-id", r.dir.id(),
-		"--dataset", "US domestic flights, 11–17 June 2001", "--noun", "flight", "--nouns", "flights",
+		"--dataset", r.dataset(), "--noun", "flight", "--nouns", "flights",
 		"--key-noun", "origin", "--unit", "minutes", "--why", why,
 		"--page", r.Page, "--page-file", r.dir.pageAddr(), "--serve="+strconv.FormatBool(r.Serve)); err != nil {
 		return err
@@ -153,6 +154,17 @@ func (r *run) startServices(ctx context.Context) error {
 		}
 	}
 	return r.start("ingest", "ingest", "--brokers", r.brokers, "--lake", r.dir.lake())
+}
+
+// dataset is what the report calls the data.
+func (r *run) dataset() string {
+	switch {
+	case r.Log != "":
+		return "the recorded log " + r.Log
+	case r.Dataset != "":
+		return "flights of " + filepath.Base(r.Dataset)
+	}
+	return "US domestic flights, 11–17 June 2001"
 }
 
 // one is a path as the only entry of a list: a comma in it separates nothing.

@@ -259,6 +259,9 @@ func (a *Admin) Committed(ctx context.Context, group, topic string, partitions [
 		result, err := a.client.ListConsumerGroupOffsets(ctx,
 			[]ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: topicPartitions(topic, partitions)}},
 			ck.SetAdminRequireStableOffsets(true))
+		if code(err) == ck.ErrGroupIDNotFound { // some brokers do not know a group before its first member
+			return uncommitted(partitions), nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", group, a.explain(err))
 		}
@@ -272,6 +275,15 @@ func (a *Admin) Committed(ctx context.Context, group, topic string, partitions [
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// uncommitted is the answer for a group that has committed nothing.
+func uncommitted(partitions []int32) []Committed {
+	result := make([]Committed, len(partitions))
+	for i, p := range partitions {
+		result[i] = Committed{Partition: p, Offset: -1}
+	}
+	return result
 }
 
 // committed orders what a broker answered by the partitions asked for.

@@ -48,6 +48,9 @@ func (b *Batch) reset() {
 	b.Ends, b.Data = b.Ends[:0], b.Data[:0]
 	b.KeyEnds, b.KeyData, b.Null = b.KeyEnds[:0], b.KeyData[:0], b.Null[:0]
 	b.AtEnd = false
+	if cap(b.Data) > 2*pollBytes { // for one huge record; no other poll fills that
+		b.Data = nil
+	}
 }
 
 func (b *Batch) append(offset, timestamp int64, value []byte) {

@@ -28,6 +28,8 @@ type GroupConfig struct {
 	OnRevoked  func(partitions []int32, lost bool)
 }
 
+func (g *GroupConfig) heartbeat() time.Duration { return min(g.SessionTimeout/10, time.Second) }
+
 // Consumer is a member of a group which reads one topic. Partitions are
 // assigned eagerly, by range: any change takes all of them away first.
 type Consumer struct {
@@ -51,7 +53,7 @@ func NewConsumer(c Config, g GroupConfig) (*Consumer, error) {
 	own["partition.assignment.strategy"] = "range"
 	own["session.timeout.ms"] = millis(g.SessionTimeout)
 	// A rebalance is noticed at a heartbeat, so they are more frequent than the default.
-	own["heartbeat.interval.ms"] = millis(min(g.SessionTimeout/10, time.Second))
+	own["heartbeat.interval.ms"] = millis(g.heartbeat())
 	own["max.poll.interval.ms"] = millis(max(g.MaxPollInterval, g.SessionTimeout))
 	if g.Instance != "" {
 		own["group.instance.id"] = g.Instance
@@ -140,16 +142,6 @@ func (k *Consumer) Seek(partition int32, offset int64) error {
 	return nil
 }
 
-// Pause stops the delivery of assigned partitions, Resume starts it again.
-func (k *Consumer) Pause(partitions []int32) error {
-	return k.consumer.Pause(topicPartitions(k.group.Topic, partitions))
-}
-
-// Resume undoes Pause.
-func (k *Consumer) Resume(partitions []int32) error {
-	return k.consumer.Resume(topicPartitions(k.group.Topic, partitions))
-}
-
 // Committed returns the group's committed offsets in the order of partitions.
 // It waits until no open transaction can change them any more, at most timeout.
 func (k *Consumer) Committed(partitions []int32, timeout time.Duration) ([]Committed, error) {
@@ -181,6 +173,10 @@ func (k *Consumer) Metadata() (GroupMetadata, error) {
 // Lost says that the assignment was taken away without asking. It may miss
 // some cases; the coordinator's check of the generation does not.
 func (k *Consumer) Lost() bool { return k.consumer.AssignmentLost() }
+
+// Heartbeat is how often the coordinator is asked whether this member still
+// belongs to the group. A no comes with a poll: a revocation, or an error.
+func (k *Consumer) Heartbeat() time.Duration { return k.group.heartbeat() }
 
 // Close leaves the group (a static member keeps its place until its session
 // ends) and runs OnRevoked.

@@ -20,6 +20,7 @@ type fetcher struct {
 	batches map[place]*Batch // kept for their memory
 	ready   []*Batch         // those filled by the current poll
 	records int              // in ready
+	bytes   int              // of their keys and values
 	failure error            // found behind records, so reported by the next poll
 }
 
@@ -31,6 +32,10 @@ type place struct {
 // defaultRecords per poll: enough to make the costs of a poll vanish, few
 // enough that a poll takes some milliseconds.
 const defaultRecords = 4096
+
+// pollBytes ends a poll as well: large records must not fill the memory. A poll
+// goes beyond it by less than one record.
+const pollBytes = 16 << 20
 
 func newFetcher(consumer *ck.Consumer, log *slog.Logger, keys bool, max int) fetcher {
 	if max <= 0 {
@@ -47,7 +52,7 @@ func (f *fetcher) poll(wait time.Duration) ([]*Batch, error) {
 		return nil, err
 	}
 	timeout := millis(wait)
-	for f.records < f.max {
+	for f.records < f.max && f.bytes < pollBytes {
 		event := f.consumer.Poll(timeout)
 		timeout = 0
 		if event == nil {
@@ -66,7 +71,7 @@ func (f *fetcher) poll(wait time.Duration) ([]*Batch, error) {
 
 // drop forgets what was collected. A rebalance in the middle of a poll does
 // this too: the records before it are no longer anyone's.
-func (f *fetcher) drop() { f.ready, f.records = f.ready[:0], 0 }
+func (f *fetcher) drop() { f.ready, f.records, f.bytes = f.ready[:0], 0, 0 }
 
 func (f *fetcher) take(event ck.Event) error {
 	switch e := event.(type) {
@@ -81,6 +86,7 @@ func (f *fetcher) take(event ck.Event) error {
 			b.appendKey(e.Key, e.Value == nil)
 		}
 		f.records++
+		f.bytes += len(e.Key) + len(e.Value)
 	case ck.PartitionEOF:
 		b := f.batch(*e.Topic, e.Partition)
 		b.Next, b.AtEnd = int64(e.Offset), true
@@ -115,15 +121,13 @@ func (f *fetcher) batch(topic string, partition int32) *Batch {
 // judge lets those errors pass which librdkafka overcomes by itself; it logs
 // them. Anything else ends the reading: better to stop than to skip.
 func (f *fetcher) judge(err error) error {
-	switch code(err) {
-	case ck.ErrAllBrokersDown, ck.ErrTransport, ck.ErrResolve, ck.ErrTimedOut,
-		ck.ErrMaxPollExceeded, // the rebalance that follows says so to the owner
-		ck.ErrLeaderNotAvailable, ck.ErrNotLeaderForPartition, ck.ErrUnknownLeaderEpoch, ck.ErrFencedLeaderEpoch,
-		ck.ErrCoordinatorNotAvailable, ck.ErrCoordinatorLoadInProgress, ck.ErrNotCoordinator,
-		ck.ErrRebalanceInProgress, ck.ErrRequestTimedOut, ck.ErrBrokerNotAvailable, ck.ErrReplicaNotAvailable:
+	c := code(err)
+	switch {
+	case Transient(err),
+		c == ck.ErrMaxPollExceeded: // the rebalance that follows says so to the owner
 		overcome(f.log, err)
 		return nil
-	case ck.ErrAutoOffsetReset, ck.ErrOffsetOutOfRange:
+	case c == ck.ErrAutoOffsetReset, c == ck.ErrOffsetOutOfRange:
 		return fmt.Errorf("%w; the records from there on are gone from the log, or the topic was made again", err)
 	}
 	return err

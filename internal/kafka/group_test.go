@@ -98,16 +98,6 @@ func TestConsumerOrderAndEnd(t *testing.T) {
 	if !slices.Equal(m.received[1], want[1][2490:]) {
 		t.Errorf("after the seek: %q", m.received[1])
 	}
-	// Paused partitions stay silent, the others do not.
-	must(t, m.Pause([]int32{0}))
-	send(t, c, events, 0, "paused")
-	send(t, c, events, 1, "flows")
-	until(t, "the other partition", func() bool { return m.next[1] == 2501 }, m)
-	if m.next[0] != 2500 {
-		t.Error("a paused partition delivered")
-	}
-	must(t, m.Resume([]int32{0}))
-	until(t, "the resumed partition", func() bool { return m.next[0] == 2501 }, m)
 }
 
 func TestPollWaitsForNothing(t *testing.T) {
@@ -173,6 +163,14 @@ func TestOffsetsInTransactionRoundTrip(t *testing.T) {
 	got, err = m.Committed([]int32{0}, patience)
 	must(t, err)
 	equal(t, "after the abort", got, want[:1])
+}
+
+func TestGroupThatDoesNotExist(t *testing.T) {
+	c := start(t)
+	events := topic(t, c, "events", 2)
+	got, err := admin(t, c).Committed(t.Context(), "nobody", events, []int32{1, 0})
+	must(t, err)
+	equal(t, "committed", got, []kafka.Committed{{1, -1, ""}, {0, -1, ""}})
 }
 
 func TestStaleGenerationIsRefused(t *testing.T) {

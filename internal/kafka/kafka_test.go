@@ -306,3 +306,32 @@ func TestReadToStalls(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// Large records must not make a poll large: its memory is the reader's for good.
+func TestPollIsBoundedInBytes(t *testing.T) {
+	c := start(t)
+	events := topic(t, c, "events", 1)
+	const n, size, bound = 60, 900_000, 16 << 20
+	values := make([]string, n)
+	for i := range values {
+		values[i] = strings.Repeat("x", size)
+	}
+	send(t, c, events, 0, values...)
+	r, err := kafka.NewReader(c, kafka.ReaderConfig{}, kafka.Start{Topic: events})
+	must(t, err)
+	defer r.Close()
+	read := 0
+	for end := time.Now().Add(patience); read < n; {
+		batches, err := r.Poll(100 * time.Millisecond)
+		must(t, err)
+		for _, b := range batches {
+			read += b.Len()
+			if len(b.Data) > bound+size {
+				t.Fatalf("a poll of %d records has %d bytes", b.Len(), len(b.Data))
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("read only %d of %d records", read, n)
+		}
+	}
+}

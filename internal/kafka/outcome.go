@@ -80,6 +80,21 @@ func fenced(c ck.ErrorCode) bool {
 	return false
 }
 
+// Transient says that a consumer's error may be over by itself: brokers come
+// back, coordinators move. What it does not know, it calls lasting.
+func Transient(err error) bool {
+	switch code(err) {
+	case ck.ErrAllBrokersDown, ck.ErrTransport, ck.ErrResolve, ck.ErrTimedOut, ck.ErrWaitCoord,
+		ck.ErrLeaderNotAvailable, ck.ErrNotLeaderForPartition, ck.ErrUnknownLeaderEpoch, ck.ErrFencedLeaderEpoch,
+		ck.ErrCoordinatorNotAvailable, ck.ErrCoordinatorLoadInProgress, ck.ErrNotCoordinator,
+		ck.ErrRebalanceInProgress, ck.ErrRequestTimedOut, ck.ErrNetworkException,
+		ck.ErrBrokerNotAvailable, ck.ErrReplicaNotAvailable,
+		ck.ErrUnstableOffsetCommit: // until the transaction that commits them is settled
+		return true
+	}
+	return false
+}
+
 // refusedError is a record or an offset that is not in the transaction, so the
 // transaction must not be committed.
 type refusedError struct{ cause error }

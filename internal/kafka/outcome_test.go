@@ -32,3 +32,17 @@ func TestClassify(t *testing.T) {
 		}
 	}
 }
+
+func TestTransient(t *testing.T) {
+	for c, want := range map[ck.ErrorCode]bool{
+		ck.ErrTimedOut: true, ck.ErrNotCoordinator: true, ck.ErrUnstableOffsetCommit: true,
+		ck.ErrGroupAuthorizationFailed: false, ck.ErrFencedInstanceID: false, ck.ErrUnknown: false,
+	} {
+		if err := fmt.Errorf("cannot: %w", ck.NewError(c, "", false)); Transient(err) != want {
+			t.Errorf("%v: %v", c, !want)
+		}
+	}
+	if Transient(errors.New("something else")) {
+		t.Error("what is not Kafka's is transient")
+	}
+}

@@ -64,7 +64,7 @@ func (l *Loop) revoked(partitions []int32, lost bool) {
 		if t == nil {
 			continue
 		}
-		if t.open && !lost {
+		if t.collecting() && !lost {
 			// So that nobody waits for it. Should it fail, the next owner's Init does it.
 			if err := t.producer.Abort(); err != nil {
 				l.config.Log.Debug("abort on revocation", "partition", p, "error", err)
@@ -171,13 +171,15 @@ func (l *Loop) committed(partitions []int32) ([]position, error) {
 	for {
 		answer, err := l.consumer.Committed(partitions, time.Second)
 		if err != nil {
-			if l.ctx.Err() != nil {
+			if !kafka.Transient(err) || !time.Now().Before(deadline) {
+				return nil, err
+			}
+			select { // some failures come at once
+			case <-l.ctx.Done():
 				return nil, context.Cause(l.ctx)
+			case <-time.After(50 * time.Millisecond):
 			}
-			if time.Now().Before(deadline) {
-				continue
-			}
-			return nil, err
+			continue
 		}
 		positions := make([]position, len(partitions))
 		for i, c := range answer {

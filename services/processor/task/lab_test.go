@@ -302,6 +302,8 @@ func transactions(c task.Counts) uint64 { return c.Transactions }
 
 func aborts(c task.Counts) uint64 { return c.Aborts }
 
+func recreated(c task.Counts) uint64 { return c.Recreated }
+
 func owned(c task.Counts) uint64 {
 	if c.Owned {
 		return 1

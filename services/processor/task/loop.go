@@ -128,7 +128,7 @@ func (l *Loop) run(ctx context.Context) (err error) {
 		}
 	}
 	for _, t := range l.inOrder() {
-		if t.open {
+		if t.collecting() {
 			if err := t.commit(); err != nil {
 				return err
 			}
@@ -153,7 +153,7 @@ func (l *Loop) turn() error {
 	}
 	for _, b := range batches {
 		t := l.tasks[b.Partition]
-		if t == nil || b.Len() == 0 {
+		if t == nil || b.Len() == 0 || !t.fenced.IsZero() {
 			continue
 		}
 		if err := t.apply(b); err != nil {
@@ -166,6 +166,11 @@ func (l *Loop) turn() error {
 				return err
 			}
 		}
+		if !t.fenced.IsZero() && time.Since(t.fenced) > 2*l.consumer.Heartbeat() {
+			if err := t.recreate(); err != nil { // still the owner
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -174,7 +179,7 @@ func (l *Loop) turn() error {
 func (l *Loop) patience() time.Duration {
 	wait := 100 * time.Millisecond
 	for _, t := range l.tasks {
-		if t.open {
+		if t.collecting() {
 			wait = min(wait, time.Until(t.began.Add(l.config.CommitInterval)))
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func (t *task) failed(cause error) error {
 	var tooLarge *kafka.TooLargeError
 	if errors.As(cause, &tooLarge) {
-		return t.loop.stop(t.partition, cause, "remove what made it so large, or raise the limit of the topic",
+		return t.loop.stop(t.partition, cause, "no event can do that alone: use fewer views if there are very many, else report it",
 			"a record of the input between offsets %d and %d makes one of %d bytes for topic %q, and the limit is %d",
 			t.committed.offset, t.attempt.offset, tooLarge.Size, tooLarge.Topic, tooLarge.Limit)
 	}
@@ -35,9 +35,16 @@ func (t *task) failed(cause error) error {
 			return t.rolledBack()
 		}
 		t.loop.config.Log.Warn("abort failed", "partition", t.partition, "error", err)
+		outcome = kafka.Classify(err)
 	}
-	// Retry has been retried until the transaction's time was over; that, being
-	// fenced, and anything that says nothing leave the outcome unknown.
+	if outcome == kafka.Fenced {
+		// Perhaps the partition has a new owner, whom taking the id back would
+		// fence. Then the polls of the next heartbeats bring the news.
+		t.fenced = time.Now()
+		return nil
+	}
+	// Retry has been retried until the transaction's time was over; that, and
+	// anything that says nothing, leave the outcome unknown.
 	return t.recreate()
 }
 
@@ -56,7 +63,7 @@ func (t *task) recreate() error {
 	if err != nil {
 		return err
 	}
-	t.producer = producer
+	t.producer, t.fenced = producer, time.Time{}
 	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Recreated++ })
 	if !t.open {
 		return nil
@@ -68,7 +75,7 @@ func (t *task) recreate() error {
 	switch {
 	case t.offered && found[0] == t.attempt:
 		t.settled()
-		return nil
+		return t.loop.consumer.Seek(t.partition, t.committed.offset) // what a fenced task was given is dropped
 	case found[0] == t.committed:
 		return t.rolledBack()
 	}

@@ -26,6 +26,7 @@ type task struct {
 	began   time.Time
 	records int       // input records in the open transaction
 	failing time.Time // of the first failure in a row; zero if the last commit succeeded
+	fenced  time.Time // when another producer was found to have the id; zero if none has
 }
 
 // errNotOwner aborts a transaction whose partition may be someone else's.
@@ -102,10 +103,13 @@ func (t *task) send() error {
 	return nil
 }
 
+// collecting says that the open transaction takes input in and may be committed.
+func (t *task) collecting() bool { return t.open && t.fenced.IsZero() }
+
 // due says that the open transaction should be committed.
 func (t *task) due(now time.Time) bool {
 	c := &t.loop.config
-	return t.open && (t.records >= c.CommitRecords || now.Sub(t.began) >= c.CommitInterval)
+	return t.collecting() && (t.records >= c.CommitRecords || now.Sub(t.began) >= c.CommitInterval)
 }
 
 // commit ends the open transaction, one way or the other.

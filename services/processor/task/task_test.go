@@ -101,9 +101,39 @@ func TestZombie(t *testing.T) {
 			} else {
 				t.Logf("the zombie's end: %v", err)
 			}
+			if n := zombie.total(recreated); n != 0 {
+				t.Errorf("the zombie took ids back from its heir %d times", n)
+			}
 			heir.stop()
 			l.verify()
 		})
+	}
+}
+
+// An owner whose id somebody took, but whose partition nobody did, takes it back
+// and loses nothing.
+func TestFencedOwnerGoesOn(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 400, true)
+	thief, err := kafka.NewTxn(l.kafka, kafka.TxnConfig{ID: "test-processor-2"})
+	must(t, err)
+	defer thief.Close()
+	c := l.config("slot-0")
+	hits := 0
+	c.Probe = func(s task.Step, partition int32) error {
+		if s == task.Produced && partition == 2 {
+			if hits++; hits == 2 {
+				return thief.Init(t.Context())
+			}
+		}
+		return nil
+	}
+	r := l.start(c)
+	l.await("the end", l.drained(r), r)
+	r.stop()
+	l.verify()
+	if n := r.total(recreated); n != 1 {
+		t.Errorf("%d producers made anew", n)
 	}
 }
 
@@ -127,10 +157,9 @@ func TestUnknownOutcome(t *testing.T) {
 			l.await("the end", l.drained(r), r)
 			r.stop()
 			l.verify()
-			recreated := r.total(func(c task.Counts) uint64 { return c.Recreated })
-			rolledBack := r.total(aborts)
-			if recreated == 0 || (rolledBack == 0) != (step == task.Committed) {
-				t.Errorf("%d producers made anew, %d rolled back", recreated, rolledBack)
+			anew, rolledBack := r.total(recreated), r.total(aborts)
+			if anew == 0 || (rolledBack == 0) != (step == task.Committed) {
+				t.Errorf("%d producers made anew, %d rolled back", anew, rolledBack)
 			}
 		})
 	}
@@ -190,6 +219,23 @@ func TestRunEndsWithinTwoSeconds(t *testing.T) {
 	r.stop()
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("took %s", took)
+	}
+}
+
+// A record that can never be sent is no reason to try again.
+func TestTooLargeStops(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 100, false)
+	c := l.config("slot-0")
+	c.Probe = func(s task.Step, _ int32) error {
+		if s == task.Produced {
+			return &kafka.TooLargeError{Topic: l.topics.Changelog, Size: 2_000_000, Limit: 1_000_000}
+		}
+		return nil
+	}
+	var stop *task.Stop
+	if err := l.start(c).wait(); !errors.As(err, &stop) || !strings.Contains(stop.Reason, "one of 2000000 bytes") || !strings.Contains(stop.Remedy, "fewer views") {
+		t.Errorf("ended with: %v", err)
 	}
 }
 

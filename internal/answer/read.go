@@ -32,7 +32,7 @@ func Open(folder string) (*Answer, error) {
 	}
 	a := &Answer{root: root}
 	if err := a.open(); err != nil {
-		root.Close()
+		_ = root.Close() // the cause is told
 		return nil, fmt.Errorf("cannot open batch job %q: %w", folder, err)
 	}
 	return a, nil
@@ -224,7 +224,7 @@ func (a *Answer) scanFile(f *File, schema parquet.Schema, row func(c *columns, i
 	group := -1
 	for {
 		rows, err := cursor.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

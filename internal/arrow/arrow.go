@@ -1,5 +1,6 @@
-// Package arrow is the project's only door to Apache Arrow: IPC streams of flat
-// record batches, which the batch's shuffle files are and notebooks read.
+// Package arrow is the project's only door to Apache Arrow: IPC streams of
+// record batches, which the batch's shuffle files are and notebooks read. Their
+// columns are binary: any bytes, no nulls.
 //
 // Trust: same batches, same bytes. A stream that is cut off or is no Arrow gives
 // an error, not a panic; but sizes inside it are believed, so a reader first
@@ -17,58 +18,25 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// Kind of a column's values; no column holds nulls.
-type Kind uint8
-
-// The kinds.
-const (
-	Int64 Kind = iota + 1
-	Uint64
-	Binary // any bytes
-)
-
-func (k Kind) arrow() arrow.DataType {
-	switch k {
-	case Int64:
-		return arrow.PrimitiveTypes.Int64
-	case Uint64:
-		return arrow.PrimitiveTypes.Uint64
-	case Binary:
-		return arrow.BinaryTypes.Binary
-	}
-	panic(fmt.Sprintf("BUG: no kind %d", k))
-}
-
-// Field is one column of a stream.
-type Field struct {
-	Name string
-	Kind Kind
-}
-
 // Writer writes one stream by columns.
 type Writer struct {
 	out     *ipc.Writer
 	builder *array.RecordBuilder
 }
 
-// NewWriter begins a stream on out; Close ends it and leaves out open.
-func NewWriter(out io.Writer, fields []Field) *Writer {
-	columns := make([]arrow.Field, len(fields))
-	for i, f := range fields {
-		columns[i] = arrow.Field{Name: f.Name, Type: f.Kind.arrow()}
+// NewWriter begins a stream of these columns on out; Close ends it and leaves
+// out open.
+func NewWriter(out io.Writer, columns []string) *Writer {
+	fields := make([]arrow.Field, len(columns))
+	for i, name := range columns {
+		fields[i] = arrow.Field{Name: name, Type: arrow.BinaryTypes.Binary}
 	}
-	schema := arrow.NewSchema(columns, nil)
+	schema := arrow.NewSchema(fields, nil)
 	return &Writer{
 		out:     ipc.NewWriter(out, ipc.WithSchema(schema)),
 		builder: array.NewRecordBuilder(memory.DefaultAllocator, schema),
 	}
 }
-
-// Int64 adds a value to column i of the batch under way.
-func (w *Writer) Int64(i int, v int64) { w.builder.Field(i).(*array.Int64Builder).Append(v) }
-
-// Uint64 adds a value to column i of the batch under way.
-func (w *Writer) Uint64(i int, v uint64) { w.builder.Field(i).(*array.Uint64Builder).Append(v) }
 
 // Binary adds a copy of a value to column i of the batch under way. The values
 // of one batch's column stay below 2 GiB.
@@ -96,16 +64,16 @@ func (w *Writer) Close() error {
 // Reader reads one stream batch by batch.
 type Reader struct{ in *ipc.Reader }
 
-// NewReader begins to read a stream whose fields must be these.
-func NewReader(in io.Reader, fields []Field) (r *Reader, err error) {
+// NewReader begins to read a stream whose columns must be these.
+func NewReader(in io.Reader, columns []string) (r *Reader, err error) {
 	defer recovered(&err)
 	stream, err := ipc.NewReader(in)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read Arrow stream: %w", err)
 	}
 	got := stream.Schema().Fields()
-	for i, f := range fields {
-		if len(got) != len(fields) || got[i].Name != f.Name || !arrow.TypeEqual(got[i].Type, f.Kind.arrow()) {
+	for i, name := range columns {
+		if len(got) != len(columns) || got[i].Name != name || !arrow.TypeEqual(got[i].Type, arrow.BinaryTypes.Binary) {
 			stream.Release()
 			return nil, fmt.Errorf("cannot read Arrow stream: its columns are %v", stream.Schema())
 		}
@@ -138,12 +106,6 @@ func (b Batch) Len() int {
 	}
 	return int(b.record.NumRows())
 }
-
-// Int64 is column i.
-func (b Batch) Int64(i int) []int64 { return b.record.Column(i).(*array.Int64).Int64Values() }
-
-// Uint64 is column i.
-func (b Batch) Uint64(i int) []uint64 { return b.record.Column(i).(*array.Uint64).Uint64Values() }
 
 // Binary is a row of column i.
 func (b Batch) Binary(i, row int) []byte { return b.record.Column(i).(*array.Binary).Value(row) }

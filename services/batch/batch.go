@@ -68,7 +68,7 @@ func (b *Batch) Run(ctx context.Context) (answer.Success, error) {
 	if err != nil {
 		return none, err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }() // nothing was written
 	pl, err := prepare(dir, b.config.Topic, b.views, b.cut)
 	if err != nil {
 		return none, err

@@ -243,10 +243,7 @@ func run(t testing.TB, c batch.Config) (answer.Success, error) {
 // oracle, and the bytes against those of other numbers of workers.
 func TestOracle(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		folder, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		folder := t.TempDir()
 		text := drawViews(rt)
 		f, err := view.Parse("views.yaml", []byte(text))
 		if err != nil {

@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -146,7 +147,7 @@ func BenchmarkOrdered(b *testing.B) {
 		o := scan.NewTimes(dir, chain.Manifests, 1<<62)
 		for {
 			r, err := o.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -3,6 +3,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"slices"
 
@@ -30,19 +31,25 @@ type sightings struct {
 	disturbed bool // a seq is not above the one before it
 }
 
-const blockSize = 1 << 14
+// Blocks double from the least to the full size: many producers have few
+// events, and some have many.
+const (
+	leastBlock = 4
+	fullBlock  = 1 << 14
+)
 
 func (s *sightings) add(x sighting) {
-	n := len(s.blocks)
+	n, size := len(s.blocks), leastBlock
 	if n > 0 {
 		b := s.blocks[n-1]
 		s.disturbed = s.disturbed || x.seq <= b[len(b)-1].seq
-		if len(b) < blockSize {
+		if len(b) < cap(b) {
 			s.blocks[n-1] = append(b, x)
 			return
 		}
+		size = min(2*cap(b), fullBlock)
 	}
-	s.blocks = append(s.blocks, append(make([]sighting, 0, blockSize), x))
+	s.blocks = append(s.blocks, append(make([]sighting, 0, size), x))
 }
 
 // identify reads a partition's ids. It holds 16 bytes for each event; spilling
@@ -52,7 +59,7 @@ func identify(ctx context.Context, dir *lake.Dir, manifests []*lake.Manifest, cu
 	rows := scan.NewIdentities(dir, manifests, cut)
 	for {
 		r, err := rows.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -80,7 +81,7 @@ func (j *judge) piece(dir *lake.Dir, piece scan.Piece) error {
 	var b batchColumns
 	group := -1
 	for {
-		if _, err = cursor.Next(); err == io.EOF {
+		if _, err = cursor.Next(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

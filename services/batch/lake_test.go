@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -71,7 +72,9 @@ func writeManifest(t testing.TB, dir *lake.Dir, m *lake.Manifest, records []orac
 		m.Counts.Records++
 		if err := d.Decode(r.Value); err != nil {
 			m.Counts.DeadLetters++
-			m.DeadLetters = append(m.DeadLetters, lake.DeadLetter{Offset: r.Offset, Reason: string(err.(*event.Invalid).Reason), Size: int64(len(r.Value))})
+			var refused *event.Invalid
+			errors.As(err, &refused)
+			m.DeadLetters = append(m.DeadLetters, lake.DeadLetter{Offset: r.Offset, Reason: string(refused.Reason), Size: int64(len(r.Value))})
 			continue
 		}
 		if d.Kind == event.KindPunctuation {

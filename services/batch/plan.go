@@ -39,7 +39,10 @@ func prepare(dir *lake.Dir, topic string, views *view.File, cut map[int32]int64)
 		if err != nil {
 			return nil, err
 		}
-		if len(topics) != 1 {
+		if len(topics) == 0 {
+			return nil, fmt.Errorf("cannot answer from the lake %q: it holds no topic; run ingest first", dir.Folder())
+		}
+		if len(topics) > 1 {
 			return nil, fmt.Errorf("cannot choose a topic: the lake %q has %d (%s); name one with --topic", dir.Folder(), len(topics), strings.Join(topics, ", "))
 		}
 		topic = topics[0]
@@ -179,7 +182,7 @@ func (p *partition) survey(ctx context.Context, dir *lake.Dir, f *view.File) (er
 		return err
 	}
 	if p.believed {
-		p.Watermark = &p.timeline.watermark
+		p.Watermark = &p.watermark
 	}
 	p.Events = p.events
 	p.Punctuations = int64(len(signals))

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"slices"
@@ -114,7 +115,7 @@ func follow(ctx context.Context, dir *lake.Dir, manifests []*lake.Manifest, cut 
 	rows := scan.NewTimes(dir, manifests, cut)
 	for {
 		r, err := rows.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {

@@ -17,6 +17,7 @@ type Config struct {
 	Bytes       int           `default:"67108864" help:"Bytes of a partition's records in memory after which a manifest is written."`
 	Span        time.Duration `default:"10m" help:"Time between a partition's records, or since the first of them was read, after which a manifest is written."`
 	ToEnd       bool          `help:"Stop when everything that the topic holds at the start is in the lake."`
+	Metrics     string        `placeholder:"HOST:PORT" help:"Serve /metrics and /healthz here."`
 }
 
 // Validate reports what is wrong with the values.

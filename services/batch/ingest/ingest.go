@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/lake"
+	"parallax.example/internal/telemetry"
 )
 
 // Deps are what an ingester takes from outside. The zero value is the usual one.
@@ -75,6 +77,24 @@ func (g *Ingester) Until(cut []int64) {
 // it has read. The error is nil at a regular end; otherwise it says what a
 // person can do, and the lake is as good as before.
 func (g *Ingester) Run(ctx context.Context) error {
+	if g.config.Metrics == "" {
+		return g.run(ctx)
+	}
+	listener, err := net.Listen("tcp", g.config.Metrics)
+	if err != nil {
+		return fmt.Errorf("cannot serve metrics: %w", err)
+	}
+	registry := telemetry.NewRegistry()
+	g.count.Register(registry)
+	serving, end := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- telemetry.Serve(serving, listener, telemetry.Handler(registry, nil)) }()
+	err = g.run(ctx)
+	end()
+	return errors.Join(err, <-served)
+}
+
+func (g *Ingester) run(ctx context.Context) error {
 	stopped := func(err error) bool { return ctx.Err() != nil && errors.Is(err, context.Canceled) }
 	if err := g.open(ctx); stopped(err) {
 		return nil

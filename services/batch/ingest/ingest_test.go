@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +132,49 @@ func TestLakeIsTheLog(t *testing.T) {
 	again := w.toEnd(w.config("b"))
 	if n := again.Counters().Manifests.Load(); n != 0 {
 		t.Errorf("a second run wrote %d manifests", n)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(recording(90)...)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.config("a")
+	c.Metrics = free.Addr().String()
+	free.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- w.ingester(c).Run(ctx) }()
+	var text []byte
+	for end := time.Now().Add(patience); !strings.Contains(string(text), "\nparallax_ingest_read_total 90\n"); time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-done:
+			t.Fatalf("ended early: %v", err)
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatalf("got:\n%s", text)
+		}
+		if answer, err := http.Get("http://" + c.Metrics + "/metrics"); err == nil {
+			text, err = io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// The address is taken, so the second is refused before it joins.
+	if err := w.ingester(c).Run(ctx); err == nil || !strings.Contains(err.Error(), "cannot serve metrics") {
+		t.Errorf("on a busy address: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -347,7 +347,7 @@ func column(t testing.TB, f *parquet.File, name string, read func(c *parquet.Col
 		for {
 			n, err := read(&c, at)
 			at += n
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

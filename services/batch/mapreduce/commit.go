@@ -25,7 +25,7 @@ func (j *Job) commit(w workspace, reduces []*manifest, done *Done) error {
 			f.Path = strings.TrimSuffix(f.Path, ext) + "-" + f.SHA256[:8] + ext
 			to := filepath.Join(folder, filepath.FromSlash(f.Path))
 			folders[filepath.Dir(to)] = true
-			if err := publish(from, to); err != nil {
+			if err := f.publish(from, to); err != nil {
 				return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
 			}
 			done.Files = append(done.Files, f)
@@ -53,25 +53,30 @@ func (j *Job) commit(w workspace, reduces []*manifest, done *Done) error {
 	if err := syncFolder(folder); err != nil {
 		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
 	}
-	os.RemoveAll(string(w)) // what stays is ignored
+	_ = os.RemoveAll(string(w)) // what stays is ignored
 	os.Remove(filepath.Dir(string(w)))
 	return nil
 }
 
-// publish links a file that is durable to its final name.
-func publish(from, to string) error {
-	f, err := os.Open(from)
+// publish makes a file durable and links it to its final name. A file which is
+// there already must be the same: the name has only a part of the checksum.
+func (f *File) publish(from, to string) error {
+	file, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+	err = os.Link(from, to)
+	if !errors.Is(err, fs.ErrExist) {
 		return err
+	}
+	if err := f.verify(to); err != nil {
+		return fmt.Errorf("another file stands in the way; remove it: %w", err)
 	}
 	return nil
 }

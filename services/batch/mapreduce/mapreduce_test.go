@@ -105,10 +105,7 @@ func TestSameBytesWhateverTheOrder(t *testing.T) {
 				words++
 			}
 		}
-		folder, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		folder := t.TempDir()
 		var first map[string]string
 		for i, workers := range []int{1, 4} {
 			id := fmt.Sprint("job", workers)
@@ -253,6 +250,39 @@ func TestRefusals(t *testing.T) {
 	cancel()
 	if _, err := sums(folder, "l", four, 1, 2).Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// A name has only a part of the checksum, so what stands under it is looked at.
+func TestAnotherFileInTheWay(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := sums(folder, "calm", four, 2, 1).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := tree(t, filepath.Join(folder, "calm"))
+	var name string
+	for n := range want {
+		if strings.HasPrefix(n, "/sums/") {
+			name = filepath.Join(folder, "j", n)
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte("something else"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sums(folder, "j", four, 2, 1).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "stands in the way") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sums(folder, "j", four, 2, 1).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, tree(t, filepath.Join(folder, "j"))); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,7 +33,7 @@ func (r *run) next() (ok bool, err error) {
 	r.row++
 	for r.row >= r.batch.Len() {
 		b, err := r.reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if r.left != 0 {
 				return false, fmt.Errorf("cannot read %q: %d rows are missing", r.path, r.left)
 			}
@@ -149,7 +150,7 @@ func openRun(task int, m *manifest, name string) (*run, error) {
 		if f.Path != name {
 			continue
 		}
-		if err := m.verify(f); err != nil {
+		if err := f.verify(m.path(name)); err != nil {
 			return nil, fmt.Errorf("cannot shuffle: %w", err)
 		}
 		file, err := os.Open(m.path(name))
@@ -157,7 +158,7 @@ func openRun(task int, m *manifest, name string) (*run, error) {
 			return nil, fmt.Errorf("cannot shuffle: %w", err)
 		}
 		r := &run{task: task, path: m.path(name), file: file, row: -1, left: f.Rows}
-		if r.reader, err = arrow.NewReader(bufio.NewReaderSize(file, 1<<18), shuffleFields); err != nil {
+		if r.reader, err = arrow.NewReader(bufio.NewReaderSize(file, 1<<18), shuffleColumns); err != nil {
 			r.close()
 			return nil, fmt.Errorf("cannot shuffle %q: %w", r.path, err)
 		}

@@ -12,7 +12,7 @@ import (
 
 // Shuffle files hold the records of one map task for one reduce task, sorted by
 // key, each key once.
-var shuffleFields = []arrow.Field{{Name: "key", Kind: arrow.Binary}, {Name: "value", Kind: arrow.Binary}}
+var shuffleColumns = []string{"key", "value"}
 
 const (
 	batchRows   = 1 << 13
@@ -108,7 +108,7 @@ func (j *Job) runMap(ctx context.Context, a *attempt) error {
 
 // write writes sorted records, those of one key combined.
 func (e *Emitter) write(out *output, records []emission, merge func(into, value []byte) []byte) (rows int64, err error) {
-	w := arrow.NewWriter(out, shuffleFields)
+	w := arrow.NewWriter(out, shuffleColumns)
 	var value []byte
 	pending, size := 0, 0
 	for i := 0; i < len(records); {

@@ -66,7 +66,7 @@ func (w workspace) committed(task string) (*manifest, error) {
 	whole := json.Unmarshal(b, m) == nil
 	m.folder = filepath.Join(string(w), task, filepath.Base(m.Attempt))
 	for _, f := range m.Files {
-		whole = whole && m.verify(f) == nil
+		whole = whole && f.verify(m.path(f.Path)) == nil
 	}
 	if !whole {
 		if err := os.Remove(name); err != nil {
@@ -77,9 +77,9 @@ func (w workspace) committed(task string) (*manifest, error) {
 	return m, nil
 }
 
-// verify reads a file of the task and compares size and checksum.
-func (m *manifest) verify(f File) error {
-	file, err := os.Open(m.path(f.Path))
+// verify reads what is there under a name and compares size and checksum.
+func (f *File) verify(name string) error {
+	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (m *manifest) verify(f File) error {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); n != f.Size || got != f.SHA256 {
-		return fmt.Errorf("%s has %d bytes with SHA-256 %s instead of %d with %s", m.path(f.Path), n, got, f.Size, f.SHA256)
+		return fmt.Errorf("%s has %d bytes with SHA-256 %s instead of %d with %s", name, n, got, f.Size, f.SHA256)
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func (a *attempt) discard() {
 			o.file.Close()
 		}
 	}
-	os.RemoveAll(a.folder) // what stays is ignored and goes with the job's folder
+	_ = os.RemoveAll(a.folder) // what stays is ignored and goes with the job's folder
 }
 
 // linkNew makes a file with this content, whole or not at all; fs.ErrExist when

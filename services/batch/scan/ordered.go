@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -22,6 +23,10 @@ type Ordered struct {
 	files     []*lane
 	from      int64 // the stretch's first offset
 	producers map[string]int32
+	hashes    []uint64 // of the producers, by number
+
+	under *lake.Manifest // whose files these are
+	ids   lake.Digest    // of its rows so far
 
 	taken    []bool
 	time     []int64
@@ -83,6 +88,9 @@ type lane struct {
 func (o *Ordered) Next() (*Run, error) {
 	for {
 		if len(o.files) == 0 {
+			if err := o.checkIDs(); err != nil {
+				return nil, err
+			}
 			if len(o.manifests) == 0 {
 				return nil, io.EOF
 			}
@@ -116,8 +124,17 @@ func (o *Ordered) Next() (*Run, error) {
 	}
 }
 
+// checkIDs holds the ids of a manifest that was read to its end against its digest.
+func (o *Ordered) checkIDs() error {
+	if m := o.under; m != nil && !o.times && m.End <= o.cut && o.ids != m.IDs {
+		return fmt.Errorf("cannot read the lake: the events of offsets %d to %d have other ids than their manifest says; files or manifest were changed, ingest them again into another lake", m.Start, m.End)
+	}
+	return nil
+}
+
 // begin opens the files of a manifest.
 func (o *Ordered) begin(m *lake.Manifest) error {
+	o.under, o.ids = m, lake.Digest{}
 	for i := range m.Files {
 		f := &m.Files[i]
 		if f.MinOffset >= o.cut {
@@ -141,7 +158,7 @@ func (o *Ordered) begin(m *lake.Manifest) error {
 
 // load decodes the lane's next batch.
 func (o *Ordered) load(l *lane) (more bool, err error) {
-	if l.rows, err = l.cursor.Next(); err == io.EOF {
+	if l.rows, err = l.cursor.Next(); errors.Is(err, io.EOF) {
 		return false, nil
 	} else if err != nil {
 		return false, err
@@ -176,6 +193,7 @@ func (o *Ordered) load(l *lane) (more bool, err error) {
 		if !known {
 			n = int32(len(o.producers))
 			o.producers[string(name)] = n
+			o.hashes = append(o.hashes, lake.HashProducer(name))
 		}
 		l.numbers = append(l.numbers, n)
 	}
@@ -203,6 +221,7 @@ func (o *Ordered) place(l *lane) (more bool, err error) {
 			o.producer[slot], o.seq[slot] = -1, uint64(l.seqs[l.at])
 			if code := l.codes[l.at]; code >= 0 {
 				o.producer[slot] = l.numbers[code]
+				o.ids.Add(o.hashes[l.numbers[code]], o.seq[slot])
 			}
 		}
 		if more, err := o.load(l); !more || err != nil {

@@ -1,8 +1,12 @@
 package scan_test
 
 import (
+	"errors"
 	"io"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -118,7 +122,7 @@ func TestOrderIsThatOfOffsets(t *testing.T) {
 		for {
 			a, err := times.Next()
 			b, err2 := identities.Next()
-			if err == io.EOF && err2 == io.EOF {
+			if errors.Is(err, io.EOF) && errors.Is(err2, io.EOF) {
 				break
 			}
 			if err != nil || err2 != nil {
@@ -147,4 +151,43 @@ func TestOrderIsThatOfOffsets(t *testing.T) {
 			rt.Fatalf("%d splits for %d rows", len(splits), len(want))
 		}
 	})
+}
+
+// A manifest whose files are whole but hold other ids is found.
+func TestOtherIDsThanTheManifest(t *testing.T) {
+	folder := t.TempDir()
+	dir, err := lake.Create(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	manifest(t, dir, 0, []row{{0, 7}, {1, 8}, {2, 9}}, 10)
+	manifest(t, dir, 3, []row{{3, 7}}, 10)
+	names, err := filepath.Glob(filepath.Join(folder, "manifests", "t", "0", "*.json"))
+	if err != nil || len(names) != 2 {
+		t.Fatal(names, err)
+	}
+	b, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := regexp.MustCompile(`"sum": ?"[0-9a-f]{16}"`).ReplaceAllFunc(b, func(sum []byte) []byte {
+		return append(sum[:len(sum)-17], `0123456789abcdef"`...)
+	})
+	if err := os.WriteFile(names[0], changed, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	chain, err := dir.Chain("t", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut, refused := range map[int64]bool{2: false, 3: true, 4: true} { // a part of the ids says nothing
+		rows := scan.NewIdentities(dir, chain.Manifests, cut)
+		for err = nil; err == nil; {
+			_, err = rows.Next()
+		}
+		if !errors.Is(err, io.EOF) != refused || refused && !strings.Contains(err.Error(), "offsets 0 to 3 have other ids") {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+	}
 }

@@ -95,7 +95,9 @@ func (f *DraftFile) Write(p []byte) (int, error) {
 func (f *DraftFile) ReadAt(p []byte, offset int64) (int, error) { return f.file.ReadAt(p, offset) }
 
 // Size and SHA256 are of what was written so far; the hash is hexadecimal.
-func (f *DraftFile) Size() int64    { return f.size }
+func (f *DraftFile) Size() int64 { return f.size }
+
+// SHA256 returns the digest of what was written so far, in hexadecimal digits.
 func (f *DraftFile) SHA256() string { return hex.EncodeToString(f.sum.Sum(nil)) }
 
 // Close ends the file. Its bytes become durable in the background; Commit waits

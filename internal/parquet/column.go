@@ -126,7 +126,7 @@ func (c *ColumnReader) mustBeText() {
 }
 
 func end(n int, err error) error {
-	if err == io.EOF && n > 0 {
+	if errors.Is(err, io.EOF) && n > 0 {
 		return nil
 	}
 	return err

@@ -191,7 +191,7 @@ func TestDamage(t *testing.T) {
 		tab.rows = append(tab.rows, []any{i * 37 % 1001, fmt.Sprint(i % 17)})
 	}
 	whole := write(t, tab, parquet.Options{}, []int{1000})
-	for n := range len(whole) {
+	for n := range whole {
 		if _, err := parquet.Open(bytes.NewReader(whole[:n]), int64(n)); err == nil {
 			t.Fatalf("the first %d of %d bytes were opened", n, len(whole))
 		}

@@ -2,6 +2,7 @@ package parquet_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -161,7 +162,7 @@ func read(b []byte, step int, codes bool) (tab table, err error) {
 					}
 				}
 			}
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				return tab, err
 			}
 			err = nil
@@ -263,7 +264,7 @@ func checkSkip(t *rapid.T, f *parquet.File, tab table) {
 		var valid [1]bool
 		n, err := r.Int64(v[:], valid[:])
 		if at >= f.GroupRows(0) {
-			if n != 0 || err != io.EOF {
+			if n != 0 || !errors.Is(err, io.EOF) {
 				t.Fatalf("behind the end: %d, %v", n, err)
 			}
 			return

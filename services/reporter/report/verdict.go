@@ -45,16 +45,15 @@ func (r *Report) headline() string {
 		}
 		return fmt.Sprintf("%s %s unexplained. The first: %s", Whole(n), what, r.Faults.Listed[0].sentence())
 	}
-	switch n := r.Differences.Total; {
-	case n == 0:
+	differ := r.Differences.Total
+	if differ == 0 {
 		return fmt.Sprintf("Stream, batch and truth are equal in all %s cells.", Whole(cells))
-	default:
-		s := fmt.Sprintf("Stream and batch differ in %s of %s cells, and every difference is explained.", Whole(n), Whole(cells))
-		if n := r.Ledger.BeyondCut; n > 0 {
-			s += fmt.Sprintf(" Beyond the cut, %s were sent that are not compared.", r.events(n))
-		}
-		return s
 	}
+	s := fmt.Sprintf("Stream and batch differ in %s of %s cells, and every difference is explained.", Whole(differ), Whole(cells))
+	if n := r.Ledger.BeyondCut; n > 0 {
+		s += fmt.Sprintf(" Beyond the cut, %s were sent that are not compared.", r.events(n))
+	}
+	return s
 }
 
 // sentence names the cell, if the fault has one.

@@ -6,7 +6,9 @@ import (
 )
 
 // Agg is the state of a row: exact, commutative, associative. The zero value
-// is the empty row. Values are in the unit of the data set.
+// is the empty row. Values are in the unit of the data set. Two rows of one cell
+// are the same when their Aggs are ==, which is when their canonical bytes are
+// equal (AppendRow).
 type Agg struct {
 	Count    uint64
 	SumHigh  int64 // the sum is SumHigh·2^64 + SumLow, two's complement

@@ -26,15 +26,3 @@ func (c Cell) Compare(d Cell) int {
 		cmp.Compare(c.Partition, d.Partition),
 	)
 }
-
-// Row is a cell's aggregates as they are compared and stored.
-type Row struct {
-	Span view.Span
-	Key  string
-	Agg  Agg
-}
-
-// Same reports whether a and b are the same row: equal canonical bytes.
-func (r Row) Same(s Row) bool {
-	return string(AppendRow(nil, r.Span, []byte(r.Key), &r.Agg)) == string(AppendRow(nil, s.Span, []byte(s.Key), &s.Agg))
-}

@@ -155,6 +155,24 @@ func TestAggIsExact(t *testing.T) {
 	})
 }
 
+// Sameness is equality of the canonical bytes, and == says the same.
+func TestSameness(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		small := rapid.SliceOfN(rapid.Int64Range(-2, 2), 1, 4)
+		var a, b result.Agg
+		for _, v := range small.Draw(t, "a") {
+			a.Add(v)
+		}
+		for _, v := range small.Draw(t, "b") {
+			b.Add(v)
+		}
+		bytes := func(a result.Agg) string { return string(result.AppendRow(nil, view.Span{}, []byte("k"), &a)) }
+		if (a == b) != (bytes(a) == bytes(b)) {
+			t.Fatalf("%+v and %+v: == says %v, the bytes %v", a, b, a == b, bytes(a) == bytes(b))
+		}
+	})
+}
+
 func TestMean(t *testing.T) {
 	var a result.Agg
 	if a.Mean() != 0 {

@@ -102,11 +102,8 @@ func (k *Collector) starts(ctx context.Context) ([]kafka.Start, error) {
 			return nil, err
 		}
 		for _, o := range offsets {
-			if o.Earliest > 0 && topic != t.Results { // compaction does not move the start
-				return nil, &compare.Refusal{
-					Reason: fmt.Sprintf("topic %q, partition %d begins at offset %d: what it said before is lost", topic, o.Partition, o.Earliest),
-					Advice: "Let the topic keep its records longer, and process from the beginning under a new topic prefix.",
-				}
+			if err := whole(topic, o); err != nil && topic != t.Results { // compaction drops older rows on purpose
+				return nil, err
 			}
 			at := place{topic, o.Partition}
 			k.next[at], k.old[at] = o.Earliest, o.Stable
@@ -114,6 +111,17 @@ func (k *Collector) starts(ctx context.Context) ([]kafka.Start, error) {
 		}
 	}
 	return starts, nil
+}
+
+// whole says that a partition still has its first record.
+func whole(topic string, o kafka.Offsets) error {
+	if o.Earliest == 0 {
+		return nil
+	}
+	return &compare.Refusal{
+		Reason: fmt.Sprintf("topic %q, partition %d begins at offset %d: what it said before is lost", topic, o.Partition, o.Earliest),
+		Advice: "Let the topic keep its records longer, and process from the beginning under a new topic prefix.",
+	}
 }
 
 func partitions(t kafka.TopicInfo) []int32 {

@@ -49,8 +49,8 @@ func TestInterrupt(t *testing.T) {
 				if complaint := p.complaint(); len(complaint) > 0 {
 					t.Errorf("it said %q", complaint)
 				}
-				if left := mentioning(t, runs); len(left) > 0 {
-					t.Errorf("processes are left: %q", left)
+				if left := commands(t, runs); len(left) > 0 {
+					t.Errorf("processes are left: %v", left)
 				}
 				dir := only(t, runs, "*")
 				if exists(dir, "ledger/generator.ledger") {

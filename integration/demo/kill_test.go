@@ -86,7 +86,7 @@ func TestKilledProcessor(t *testing.T) {
 	r := explained(t, dir)
 	killed(t, p, dir, r)
 	wholeWeek(t, r)
-	if left := mentioning(t, dir); len(left) > 0 {
-		t.Errorf("processes are left: %q", left)
+	if left := commands(t, dir); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
 	}
 }

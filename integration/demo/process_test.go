@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -173,15 +175,15 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// mentioning returns the processes that have this text in their command line.
+// commands returns the command lines that hold all these texts, by process id.
 // It finds none where there is no /proc.
-func mentioning(t *testing.T, text string) []string {
+func commands(t *testing.T, texts ...string) map[int]string {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []string
+	found := map[int]string{}
 	for _, name := range lines {
 		b, err := os.ReadFile(name)
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
@@ -190,9 +192,15 @@ func mentioning(t *testing.T, text string) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if line := string(bytes.ReplaceAll(b, []byte{0}, []byte{' '})); strings.Contains(line, text) {
-			found = append(found, line)
+		line := string(bytes.ReplaceAll(b, []byte{0}, []byte{' '}))
+		if slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+			continue
 		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[pid] = line
 	}
 	return found
 }

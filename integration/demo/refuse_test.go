@@ -159,8 +159,8 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("it said %q", line)
 			}
 		}
-		if left := mentioning(t, runs); len(left) > 0 {
-			t.Errorf("processes are left: %q", left)
+		if left := commands(t, runs); len(left) > 0 {
+			t.Errorf("processes are left: %v", left)
 		}
 	})
 }
@@ -178,8 +178,8 @@ func TestBusyPort(t *testing.T) {
 		start(t, "demo", "--exit", "--runs", dir, flag, address).refuses(address)
 		start(t, "demo", "--exit", "--runs", dir, flag, address, "--processes").refuses(address)
 	}
-	if left := mentioning(t, dir); len(left) > 0 {
-		t.Errorf("processes are left: %q", left)
+	if left := commands(t, dir); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
 	}
 }
 

@@ -83,7 +83,8 @@ func startProcess(r role) (*process, error) {
 		case errors.As(err, &exit) && exit.ExitCode() >= 0:
 			p.failed = config.Told(exit.ExitCode())
 		default:
-			p.failed = fmt.Errorf("the %s died: %w", r.name, err)
+			// Not wrapped: an exit code of its own (-1 for a signal) is none of ours.
+			p.failed = errors.New(err.Error())
 		}
 	}()
 	if err := <-started; err != nil {

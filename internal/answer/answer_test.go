@@ -38,7 +38,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		r := answer.Row{
 			Reading: []answer.Reading{answer.A, answer.B}[i%2],
 			Cell:    result.Cell{View: id, Key: string(rune('a' + i%26)), Span: view.Span{Start: i - 5, End: i + 5}, Partition: int32(i % 4)},
-			Agg:     result.Agg{Count: math.MaxUint64 - uint64(i), SumHigh: -i, SumLow: math.MaxUint64, Min: math.MinInt64, Max: math.MaxInt64},
+			Agg:     result.Agg{Plain: result.Plain{Count: math.MaxUint64 - uint64(i), SumHigh: -i, SumLow: math.MaxUint64, Min: math.MinInt64, Max: math.MaxInt64}},
 		}
 		if i%3 == 0 {
 			r.Closed, r.ClosedAt = true, i

@@ -115,10 +115,10 @@ func (a *Answer) Rows(yield func(*Row) error) error {
 				Span:      view.Span{Start: c.ints[4][i], End: c.ints[5][i]},
 				Partition: int32(c.ints[6][i]),
 			},
-			Agg: result.Agg{
+			Agg: result.Agg{Plain: result.Plain{
 				Count: uint64(c.ints[7][i]), SumHigh: c.ints[8][i], SumLow: uint64(c.ints[9][i]),
 				Min: c.ints[10][i], Max: c.ints[11][i],
-			},
+			}},
 			Closed: c.valid[12][i], ClosedAt: c.ints[12][i],
 		}
 		if r.Reading != A && r.Reading != B {

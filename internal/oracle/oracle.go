@@ -100,7 +100,7 @@ func answer(f *view.File, log []Record, all bool) *Answer {
 func (a *Answer) partition(f *view.File, p int32, judged []verdict, all bool) {
 	n := &Counts{Counted: map[string]uint64{}, Late: map[string]uint64{}, Watermark: NoWatermark}
 	a.Counts[p] = n
-	cells := map[result.Cell]result.Agg{}
+	var valid []verdict
 	for _, j := range judged {
 		n.Records++
 		n.Watermark = j.after
@@ -109,57 +109,119 @@ func (a *Answer) partition(f *view.File, p int32, judged []verdict, all bool) {
 		case j.dead != "":
 			n.DeadLetters++
 			a.Dead = append(a.Dead, Dead{p, j.offset, j.dead})
-			continue
 		case j.record.Kind == event.KindPunctuation:
 			n.Punctuation++
-			continue
 		case j.stale && !all:
 			n.Stale++
 			exclusion.Cause = result.Stale
 			a.Excluded = append(a.Excluded, exclusion)
-			continue
 		case j.duplicate:
 			n.Duplicate++
 			exclusion.Cause = result.Duplicate
 			a.Excluded = append(a.Excluded, exclusion)
-			continue
+		default:
+			n.Valid++
+			valid = append(valid, j)
 		}
-		n.Valid++
+	}
+	for i := range f.Views {
+		v := &f.Views[i]
+		place := windows
+		if v.Window.Kind == view.Session {
+			place = sessions
+		}
+		counted, late := place(v, valid, all)
+		for c, rows := range counted {
+			c.Partition = p
+			n.Counted[v.ID()] += rows.Count
+			a.row(v, c, rows.Agg(), judged)
+		}
+		for _, x := range late {
+			n.Late[v.ID()]++
+			x.Partition, x.Cause, x.View = p, result.Late, v.ID()
+			a.Excluded = append(a.Excluded, x)
+		}
+	}
+}
+
+// row puts a row where it belongs, by what closed its window.
+func (a *Answer) row(v *view.View, c result.Cell, agg result.Agg, judged []verdict) {
+	// The watermark never goes back, so the first record after which the window
+	// is closed can be searched for.
+	i := sort.Search(len(judged), func(i int) bool { return v.Closed(c.Span.End, judged[i].after) })
+	if i == len(judged) {
+		a.Open[c] = agg
+		return
+	}
+	a.Rows[c], a.ClosedAt[c] = agg, judged[i].offset
+}
+
+// windows places valid events into tumbling or hopping windows.
+func windows(v *view.View, valid []verdict, all bool) (map[result.Cell]*result.Fold, []Exclusion) {
+	cells := map[result.Cell]*result.Fold{}
+	var late []Exclusion
+	for _, j := range valid {
 		e := &j.record.Event
-		for i := range f.Views {
-			v := &f.Views[i]
-			first, last := v.Window.Starts(e.Time)
-			for start := first; start <= last; start += v.Window.Hop {
-				span := view.Span{Start: start, End: start + v.Window.Size}
-				if v.Closed(span.End, j.before) && !all {
-					n.Late[v.ID()]++
-					exclusion.Cause, exclusion.View, exclusion.Span = result.Late, v.ID(), span
-					a.Excluded = append(a.Excluded, exclusion)
-					continue
-				}
-				n.Counted[v.ID()]++
-				c := result.Cell{View: v.ID(), Key: string(e.Key), Span: span, Partition: p}
-				agg := cells[c]
-				agg.Add(e.Value)
-				cells[c] = agg
+		first, last := v.Window.Starts(e.Time)
+		for start := first; start <= last; start += v.Window.Hop {
+			span := view.Span{Start: start, End: start + v.Window.Size}
+			if v.Closed(span.End, j.before) && !all {
+				late = append(late, Exclusion{Offset: j.offset, Span: span, Watermark: j.before})
+				continue
+			}
+			c := result.Cell{View: v.ID(), Key: string(e.Key), Span: span}
+			if cells[c] == nil {
+				cells[c] = result.NewFold(v)
+			}
+			cells[c].Event(e.Value, e.Subject)
+		}
+	}
+	return cells, late
+}
+
+// session is an interval with the events that hold it.
+type session struct {
+	span   view.Span
+	events []*event.Event
+}
+
+// sessions places valid events into sessions.
+func sessions(v *view.View, valid []verdict, all bool) (map[result.Cell]*result.Fold, []Exclusion) {
+	byKey := map[string][]session{}
+	var late []Exclusion
+	for i := range valid {
+		j := &valid[i]
+		e := &j.record.Event
+		joined := session{view.Span{Start: e.Time, End: e.Time + v.Window.Gap}, []*event.Event{e}}
+		own := joined.span
+		var others []session
+		for _, s := range byKey[string(e.Key)] {
+			open := all || !v.Closed(s.span.End, j.before)
+			if open && s.span.Start < own.End && own.Start < s.span.End {
+				joined.span.Start = min(joined.span.Start, s.span.Start)
+				joined.span.End = max(joined.span.End, s.span.End)
+				joined.events = append(joined.events, s.events...)
+			} else {
+				others = append(others, s)
 			}
 		}
-	}
-	views := map[string]*view.View{}
-	for i := range f.Views {
-		views[f.Views[i].ID()] = &f.Views[i]
-	}
-	for c, agg := range cells {
-		v := views[c.View]
-		// The watermark never goes back, so the first record after which the
-		// window is closed can be searched for.
-		i := sort.Search(len(judged), func(i int) bool { return v.Closed(c.Span.End, judged[i].after) })
-		if i == len(judged) {
-			a.Open[c] = agg
+		if !all && len(joined.events) == 1 && v.Closed(own.End, j.before) {
+			late = append(late, Exclusion{Offset: j.offset, Span: own, Watermark: j.before})
 			continue
 		}
-		a.Rows[c], a.ClosedAt[c] = agg, judged[i].offset
+		byKey[string(e.Key)] = append(others, joined)
 	}
+	cells := map[result.Cell]*result.Fold{}
+	for key, list := range byKey {
+		for _, s := range list {
+			rows := result.NewFold(v)
+			for _, e := range s.events {
+				rows.Event(e.Value, e.Subject)
+			}
+			cells[result.Cell{View: v.ID(), Key: key, Span: s.span}] = rows
+		}
+	}
+	return cells, late
 }
 
 // verdict is one record, judged by the rule of the stream. duplicate is exact,

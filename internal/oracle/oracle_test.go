@@ -128,3 +128,39 @@ func TestPartitionsDoNotMeet(t *testing.T) {
 		t.Errorf("a partition's answer depends on another: %+v", a)
 	}
 }
+
+// Sessions, judged by hand: gap 10 s, lateness 5 s, every event believed at once.
+func TestSessionsByHand(t *testing.T) {
+	f := file(t, `
+time: {believed: {count: 1, of: 1}}
+views: [{name: s, window: {session: 10s}, lateness: 5s}]
+`)
+	v := &f.Views[0]
+	records := log(
+		ev(1, 100, 1),   // 0: [100, 110)
+		ev(2, 110, 2),   // 2: [110, 120) only touches
+		ev(3, 105, 4),   // 4: joins both: [100, 120)
+		ev(4, 98, 8),    // 6: moves the start: [98, 120)
+		ev(5, 126, 16),  // 8: [126, 136); nothing closes: 120+5 ≤ 110 is false before, 125 ≤ 126 after: [98, 120) closes
+		ev(6, 119, 32),  // 10: overlaps the closed one and [126, 136): joins the open one: [119, 136)
+		ev(7, 108, 64),  // 12: its own [108, 118) would be closed: late
+		ev(8, 112, 128), // 14: overlaps the open one, [119, 136), and joins it
+	)
+	want := &oracle.Answer{
+		Rows:     map[result.Cell]result.Agg{cell(v, 98, 120): agg(1, 2, 4, 8)},
+		Open:     map[result.Cell]result.Agg{cell(v, 112, 136): agg(16, 32, 128)},
+		ClosedAt: map[result.Cell]int64{cell(v, 98, 120): 8},
+		Excluded: []oracle.Exclusion{{Offset: 12, Cause: result.Late, View: v.ID(), Span: cell(v, 108, 118).Span, Watermark: 126 * second}},
+		Counts: map[int32]*oracle.Counts{0: {
+			Records: 8, Valid: 8, Counted: map[string]uint64{v.ID(): 7}, Late: map[string]uint64{v.ID(): 1}, Watermark: 126 * second,
+		}},
+	}
+	if diff := cmp.Diff(want, oracle.Stream(f, records)); diff != "" {
+		t.Errorf("stream (-want +got):\n%s", diff)
+	}
+	all := oracle.All(f, records)
+	whole := map[result.Cell]result.Agg{cell(v, 98, 136): agg(1, 2, 4, 8, 16, 32, 64, 128)}
+	if diff := cmp.Diff(whole, all.Open); diff != "" || len(all.Rows) != 0 {
+		t.Errorf("all (-want +got):\n%s%v", diff, all.Rows)
+	}
+}

@@ -20,17 +20,18 @@ type Stage uint8
 
 // The stages, as in result.proto.
 const (
-	Early Stage = iota + 1
-	OnTime
-	Updated
-	Final
-	Retracted
+	Early     Stage = 1 // the window has not ended by the watermark
+	OnTime    Stage = 2 // it has ended, and still takes late events
+	Final     Stage = 4 // it is closed
+	Retracted Stage = 5 // the cell is gone: its session became part of another one
 )
 
-var stageNames = [...]string{"unspecified", "early", "on-time", "updated", "final", "retracted"}
+var stageNames = [...]string{1: "early", 2: "on-time", 4: "final", 5: "retracted"}
+
+func (s Stage) known() bool { return int(s) < len(stageNames) && stageNames[s] != "" }
 
 func (s Stage) String() string {
-	if int(s) < len(stageNames) {
+	if s.known() {
 		return stageNames[s]
 	}
 	return fmt.Sprintf("Stage(%d)", uint8(s))
@@ -69,7 +70,6 @@ type Result struct {
 	Place     Place
 	View      []byte // view.View.ID
 	Stage     Stage
-	Revision  uint64
 	Watermark int64 // µs UTC
 	Span      view.Span
 	Key       []byte
@@ -103,7 +103,18 @@ type DeadLetter struct {
 
 const rowFixed = 7 * 9 // seven fields of one tag byte and eight bytes
 
-// AppendRow appends the canonical form of a row.
+func rowSize(key []byte, a *Agg) int {
+	size := rowFixed + 1 + protowire.SizeBytes(len(key))
+	for _, s := range [...]string{a.Quantiles, a.Distinct} {
+		if s != "" {
+			size += 1 + protowire.SizeBytes(len(s))
+		}
+	}
+	return size
+}
+
+// AppendRow appends the canonical form of a row. Sketches stand in it only where
+// the view asks for them.
 func AppendRow(dst []byte, span view.Span, key []byte, a *Agg) []byte {
 	dst = fixed(dst, 1, uint64(span.Start))
 	dst = fixed(dst, 2, uint64(span.End))
@@ -112,7 +123,14 @@ func AppendRow(dst []byte, span view.Span, key []byte, a *Agg) []byte {
 	dst = fixed(dst, 5, uint64(a.SumHigh))
 	dst = fixed(dst, 6, a.SumLow)
 	dst = fixed(dst, 7, uint64(a.Min))
-	return fixed(dst, 8, uint64(a.Max))
+	dst = fixed(dst, 8, uint64(a.Max))
+	if a.Quantiles != "" {
+		dst = protowire.AppendString(append(dst, 9<<3|byte(protowire.BytesType)), a.Quantiles)
+	}
+	if a.Distinct != "" {
+		dst = protowire.AppendString(append(dst, 10<<3|byte(protowire.BytesType)), a.Distinct)
+	}
+	return dst
 }
 
 // AppendKey appends the key of parallax.results: view, key, window start, partition.
@@ -129,10 +147,9 @@ func (r *Result) Append(dst []byte) []byte {
 	dst = r.Place.append(dst, 2)
 	dst = bytesField(dst, 3, r.View)
 	dst = varint(dst, 4, uint64(r.Stage))
-	dst = varint(dst, 5, r.Revision)
 	dst = varint(dst, 6, protowire.EncodeZigZag(r.Watermark))
 	dst = append(dst, 7<<3|byte(protowire.BytesType))
-	dst = protowire.AppendVarint(dst, uint64(rowFixed+1+protowire.SizeBytes(len(r.Key))))
+	dst = protowire.AppendVarint(dst, uint64(rowSize(r.Key, &r.Agg)))
 	return AppendRow(dst, r.Span, r.Key, &r.Agg)
 }
 
@@ -204,8 +221,6 @@ func (r *Result) Decode(b []byte) error {
 			r.View = body
 		case 4:
 			r.Stage = Stage(min(v, 255))
-		case 5:
-			r.Revision = v
 		case 6:
 			r.Watermark = protowire.DecodeZigZag(v)
 		case 7:
@@ -215,10 +230,14 @@ func (r *Result) Decode(b []byte) error {
 	})
 	switch {
 	case err != nil:
-	case r.Stage < Early || r.Stage > Retracted:
+	case !r.Stage.known():
 		err = fmt.Errorf("stage %d is not known", r.Stage)
+	case r.Stage == Retracted && r.Agg != Agg{}:
+		err = errors.New("a retracted row counts events")
 	case r.Stage != Retracted && r.Agg.Count == 0:
 		err = errors.New("the row counts no event")
+	default:
+		err = r.Agg.checkSketches()
 	}
 	return check("result", version, err)
 }
@@ -242,6 +261,10 @@ func (r *Result) decodeRow(b []byte) error {
 			r.Agg.Min = int64(v)
 		case 8:
 			r.Agg.Max = int64(v)
+		case 9:
+			r.Agg.Quantiles = string(body)
+		case 10:
+			r.Agg.Distinct = string(body)
 		}
 		return nil
 	})
@@ -335,7 +358,7 @@ func check(what string, version uint64, err error) error {
 // The wire type of each field by its number: v varint, f fixed64, b bytes.
 const (
 	resultTypes     = "vbbvvvb"
-	rowTypes        = "ffbfffff"
+	rowTypes        = "ffbfffffbb"
 	placeTypes      = "vvvvv"
 	exclusionTypes  = "vbvbffvb"
 	deadLetterTypes = "vbbbbbv"

@@ -33,7 +33,7 @@ func someResult() result.Result {
 	span, key, agg := row()
 	return result.Result{
 		Place: result.Place{Partition: 3, Offset: 4711, Scheduled: 1700000000123, Transaction: 9, Ordinal: 2},
-		View:  []byte("hourly@0123456789abcdef"), Stage: result.Final, Revision: 5, Watermark: 992224800000001,
+		View:  []byte("hourly@0123456789abcdef"), Stage: result.Final, Watermark: 992224800000001,
 		Span: span, Key: key, Agg: agg,
 	}
 }
@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"row", result.AppendRow(nil, span, key, &agg), goldenRow},
 		{"key", result.AppendKey(nil, r.View, key, span.Start, 3), "0a17686f75726c79403031323334353637383961626364656612034a464b19008096a96a8603002003"},
-		{"result", r.Append(nil), "0801" + goldenPlace + "1a17686f75726c794030313233343536373839616263646566200428053082" + "a0eeeb8a9bc3033a44" + goldenRow},
+		{"result", r.Append(nil), "0801" + goldenPlace + "1a17686f75726c79403031323334353637383961626364656620043082" + "a0eeeb8a9bc3033a44" + goldenRow},
 		{"exclusion", x.Append(nil), "0801" + goldenPlace + "18012217686f75726c79403031323334353637383961626364656629008096a96a86030031" + "00242a806b860300" + "380142027b7d"},
 		{"dead letter", d.Append(nil), "0801" + goldenPlace + "1a0f706172616c6c61782e6576656e747322096d616c666f726d65642a086e6f74204a534f4e320200ff3802"},
 	} {
@@ -112,8 +112,12 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Errorf("%v is not ErrVersion", err)
 	}
 	bad := good
+	bad.Stage = 3
+	f(bad.Append(nil), "stage 3 is not known")
 	bad.Stage = 6
 	f(bad.Append(nil), "stage 6 is not known")
+	bad.Stage = result.Retracted
+	f(bad.Append(nil), "a retracted row counts events")
 	bad = good
 	bad.Agg = result.Agg{}
 	f(bad.Append(nil), "the row counts no event")
@@ -141,15 +145,15 @@ func TestAggIsExact(t *testing.T) {
 			t.Fatalf("sum %d fits %v, want %v", sum, fits, want)
 		}
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-		parts := make([]result.Agg, rapid.IntRange(1, 5).Draw(t, "parts"))
+		parts := make([]result.Plain, rapid.IntRange(1, 5).Draw(t, "parts"))
 		for _, i := range rng.Perm(len(values)) {
 			parts[rng.IntN(len(parts))].Add(values[i])
 		}
-		var merged result.Agg
+		var merged result.Plain
 		for _, p := range parts {
 			merged.Merge(p)
 		}
-		if merged != whole {
+		if merged != whole.Plain {
 			t.Fatalf("merged %+v, want %+v", merged, whole)
 		}
 	})
@@ -257,5 +261,71 @@ func BenchmarkAppendResult(b *testing.B) {
 	var buf []byte
 	for b.Loop() {
 		buf = r.Append(buf[:0])
+	}
+}
+
+// Any order and any split of the same events, folded and merged as rows, gives
+// the same bytes, and they are read back as they were.
+func TestFoldIsExact(t *testing.T) {
+	f, err := view.Parse("v", []byte("views: [{name: a, window: {tumbling: 1h}, aggregates: [count, p50, distinct]}, {name: b, window: {session: 1h}}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, plain := &f.Views[0], &f.Views[1]
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOfN(rapid.Int64(), 1, 60).Draw(t, "values")
+		subject := func(i int) []byte { return []byte{byte(values[i] % 7)} }
+		whole, bare := result.NewFold(v), result.NewFold(plain)
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		parts := []*result.Fold{result.NewFold(v), result.NewFold(v), result.NewFold(v)}
+		for i, value := range values {
+			whole.Event(value, subject(i))
+			bare.Event(value, subject(i))
+		}
+		for _, i := range rng.Perm(len(values)) {
+			parts[rng.IntN(len(parts))].Event(values[i], subject(i))
+		}
+		merged := result.NewFold(v)
+		for _, p := range parts {
+			row := p.Agg()
+			merged.Row(&row)
+		}
+		want := whole.Agg()
+		if merged.Agg() != want {
+			t.Fatalf("merged %+v, want %+v", merged.Agg(), want)
+		}
+		if a := bare.Agg(); a.Plain != want.Plain || a.Quantiles != "" || a.Distinct != "" {
+			t.Fatalf("a view that asks for no sketch has %+v", a)
+		}
+		r := someResult()
+		r.Agg = want
+		var back result.Result
+		if err := back.Decode(r.Append(nil)); err != nil || back.Agg != want {
+			t.Fatalf("%v: read back %+v, want %+v", err, back.Agg, want)
+		}
+	})
+}
+
+func TestDecodeRefusesSketches(t *testing.T) {
+	f, err := view.Parse("v", []byte("views: [{name: a, window: {tumbling: 1h}, aggregates: [p99, distinct]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fold := result.NewFold(&f.Views[0])
+	fold.Event(5, []byte("x"))
+	good := someResult()
+	good.Agg = fold.Agg()
+	for name, tamper := range map[string]func(*result.Agg){
+		"no histogram":         func(a *result.Agg) { a.Quantiles = "?" },
+		"another count":        func(a *result.Agg) { a.Count++ },
+		"no sketch":            func(a *result.Agg) { a.Distinct += "?" },
+		"a histogram too long": func(a *result.Agg) { a.Quantiles += a.Quantiles },
+	} {
+		bad := good
+		tamper(&bad.Agg)
+		var r result.Result
+		if r.Decode(bad.Append(nil)) == nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }

@@ -203,7 +203,7 @@ func (p *parser) time(n *yaml.Node, t *Time) {
 }
 
 func (p *parser) view(n *yaml.Node) View {
-	v := View{Lateness: int64(time.Hour / time.Microsecond), Aggregates: Aggregates}
+	v := View{Lateness: int64(time.Hour / time.Microsecond), Aggregates: Plain}
 	var window *yaml.Node
 	p.mapping(n, "a view", map[string]func(*yaml.Node){
 		"name": func(n *yaml.Node) {
@@ -216,6 +216,12 @@ func (p *parser) view(n *yaml.Node) View {
 		"window":     func(n *yaml.Node) { window = n; v.Window = p.window(n) },
 		"lateness":   func(n *yaml.Node) { v.Lateness = p.duration(n, "lateness", 0) },
 		"aggregates": func(n *yaml.Node) { v.Aggregates = p.aggregates(n) },
+		"emit": func(n *yaml.Node) {
+			v.FinalOnly = n.Value == "final"
+			if n.Kind != yaml.ScalarNode || n.Value != "final" && n.Value != "updates" {
+				p.fault(n, "emit: %q must be updates (rows of open windows too, the default) or final", n.Value)
+			}
+		},
 	})
 	if n.Kind == yaml.MappingNode {
 		if !has(n, "name") {
@@ -249,23 +255,29 @@ func validName(s string) bool {
 	return true
 }
 
-// window reads {tumbling: 1h} or {hopping: 6h, every: 1h}.
+// window reads {tumbling: 1h}, {hopping: 6h, every: 1h} or {session: 30m}.
 func (p *parser) window(n *yaml.Node) Window {
 	var w Window
 	var every *yaml.Node
 	kind := func(k Kind) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			if w.Kind != 0 {
-				p.fault(n, "a window is either tumbling or hopping, not both")
+				p.fault(n, "a window is tumbling, hopping or a session, one of them")
 				return
 			}
-			w.Kind, w.Size = k, p.duration(n, k.String(), 1)
+			length := p.duration(n, k.String(), 1)
+			if w.Kind = k; k == Session {
+				w.Gap = length
+			} else {
+				w.Size = length
+			}
 		}
 	}
 	before := len(p.faults)
 	p.mapping(n, "window:", map[string]func(*yaml.Node){
 		"tumbling": kind(Tumbling),
 		"hopping":  kind(Hopping),
+		"session":  kind(Session),
 		"every":    func(n *yaml.Node) { every = n; w.Hop = p.duration(n, "every", 1) },
 	})
 	if len(p.faults) > before {
@@ -273,9 +285,10 @@ func (p *parser) window(n *yaml.Node) Window {
 	}
 	switch {
 	case w.Kind == 0:
-		p.fault(n, "window: needs tumbling: LENGTH or hopping: LENGTH with every: STEP")
-	case w.Kind == Tumbling && every != nil:
+		p.fault(n, "window: needs tumbling: LENGTH, hopping: LENGTH with every: STEP, or session: GAP")
+	case w.Kind != Hopping && every != nil:
 		p.fault(every, "every: belongs to a hopping window only")
+	case w.Kind == Session:
 	case w.Kind == Tumbling:
 		w.Hop = w.Size
 	case every == nil:

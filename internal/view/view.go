@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,12 +53,23 @@ type View struct {
 	Window     Window
 	Lateness   int64 // allowed lateness, µs
 	Aggregates []Aggregate
-	id         string
+	// FinalOnly leaves out the rows of windows that are still open. It changes no
+	// answer and is no part of the identity.
+	FinalOnly bool
+	id        string
 }
 
 // ID is the view's identity: its name, '@' and 16 hexadecimal digits of the
 // hash of its definition and of the rules of time it is asked under.
 func (v *View) ID() string { return v.id }
+
+// AsksQuantiles reports whether a row of the view needs a histogram of the values.
+func (v *View) AsksQuantiles() bool { return v.asks(P50) || v.asks(P95) || v.asks(P99) }
+
+// AsksDistinct reports whether a row of the view needs a sketch of the subjects.
+func (v *View) AsksDistinct() bool { return v.asks(Distinct) }
+
+func (v *View) asks(a Aggregate) bool { return slices.Contains(v.Aggregates, a) }
 
 // Closed reports whether a window with this end is closed at a watermark
 // (both µs UTC): it takes no event any more and its row is final.
@@ -70,6 +82,7 @@ type Kind uint8
 const (
 	Tumbling Kind = iota + 1
 	Hopping
+	Session
 )
 
 func (k Kind) String() string {
@@ -78,21 +91,30 @@ func (k Kind) String() string {
 		return "tumbling"
 	case Hopping:
 		return "hopping"
+	case Session:
+		return "session"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
-// Window says how a view cuts time: [start, start+Size) for every start that
-// is a multiple of Hop since the epoch. In µs. Tumbling windows have Hop = Size;
-// Hop always divides Size.
+// Window says how a view cuts time, in µs.
+//
+// Tumbling and hopping windows are [start, start+Size) for every start that is a
+// multiple of Hop since the epoch. Tumbling ones have Hop = Size; Hop always
+// divides Size.
+//
+// Sessions are made by the events of a key: an event at t holds [t, t+Gap), and
+// intervals that overlap are one session. Size and Hop are 0.
 type Window struct {
 	Kind Kind
 	Size int64
 	Hop  int64
+	Gap  int64
 }
 
 // Starts returns the first and the last start of the windows that hold t; the
-// others lie between them in steps of w.Hop. Size/Hop windows in all.
+// others lie between them in steps of w.Hop. Size/Hop windows in all. Not for
+// sessions, whose windows depend on other events.
 func (w Window) Starts(t int64) (first, last int64) {
 	last = floor(t, w.Hop)
 	return last - w.Size + w.Hop, last
@@ -125,10 +147,19 @@ const (
 	Min   Aggregate = "min"
 	Max   Aggregate = "max"
 	Mean  Aggregate = "mean"
+	// Of the values, within 1 % (sketch.Histogram).
+	P50 Aggregate = "p50"
+	P95 Aggregate = "p95"
+	P99 Aggregate = "p99"
+	// How many different subjects, about (sketch.Distinct).
+	Distinct Aggregate = "distinct"
 )
 
 // Aggregates are all of them, in the order of their columns.
-var Aggregates = []Aggregate{Count, Sum, Min, Max, Mean}
+var Aggregates = []Aggregate{Count, Sum, Min, Max, Mean, P50, P95, P99, Distinct}
+
+// Plain are those that a view shows unless it names others: they need no sketch.
+var Plain = Aggregates[:5:5]
 
 // seal computes the identity. The text below is hashed, so it may only change
 // together with its version word.
@@ -137,8 +168,12 @@ func (v *View) seal(t *Time) {
 	for i, a := range v.Aggregates {
 		names[i] = string(a)
 	}
+	size, hop := v.Window.Size, v.Window.Hop
+	if v.Window.Kind == Session {
+		size = v.Window.Gap
+	}
 	definition := fmt.Sprintf("parallax-view-1 window=%s size=%d hop=%d lateness=%d aggregates=%s believed=%d/%d lag=%d punctuation=%q horizon=%d",
-		v.Window.Kind, v.Window.Size, v.Window.Hop, v.Lateness, strings.Join(names, ","), t.Count, t.Of, t.Lag, t.Senders, Horizon)
+		v.Window.Kind, size, hop, v.Lateness, strings.Join(names, ","), t.Count, t.Of, t.Lag, t.Senders, Horizon)
 	sum := sha256.Sum256([]byte(definition))
 	v.id = v.Name + "@" + hex.EncodeToString(sum[:8])
 }

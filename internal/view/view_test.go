@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 	if f.Time.Count != 8 || f.Time.Of != 64 || f.Time.Lag != 0 || len(f.Time.Senders) != 0 {
 		t.Errorf("rules of time %+v", f.Time)
 	}
-	if v := f.Views[0]; v.Lateness != 3600e6 || v.Window.Size != 86400e6 || len(v.Aggregates) != len(view.Aggregates) {
+	if v := f.Views[0]; v.Lateness != 3600e6 || v.Window.Size != 86400e6 || len(v.Aggregates) != len(view.Plain) || v.AsksQuantiles() || v.AsksDistinct() || v.FinalOnly {
 		t.Errorf("view %+v", v)
 	}
 }
@@ -60,11 +60,16 @@ func TestIdentity(t *testing.T) {
 	if id(base) != id("views:\n - aggregates: [count, sum]\n   window: {every: 60m, hopping: 6h}\n   name: a\ntime: {punctuation: [a, b]}") {
 		t.Error("another way to write the same question has another identity")
 	}
+	if id(base) != id(strings.Replace(base, "name: a", "emit: final, name: a", 1)) {
+		t.Error("what is published besides the answers is part of the identity")
+	}
 	seen := map[string]string{id(base): base}
 	for _, change := range [][2]string{
 		{"6h", "7h"}, {"1h", "2h"}, {"hopping: 6h, every: 1h", "tumbling: 6h"}, {"[sum, count]", "[sum]"},
 		{"[b, a]", "[b]"}, {"{punctuation", "{lag: 1s, punctuation"}, {"{punctuation", "{believed: {count: 9}, punctuation"},
 		{"{punctuation", "{believed: {of: 65}, punctuation"}, {"name: a", "lateness: 2h, name: a"},
+		{"hopping: 6h, every: 1h", "session: 6h"}, {"hopping: 6h, every: 1h", "session: 1h"}, {"[sum, count]", "[sum, count, p50]"},
+		{"[sum, count]", "[sum, count, distinct]"},
 	} {
 		text := strings.Replace(base, change[0], change[1], 1)
 		if other, twice := seen[id(text)]; twice {
@@ -137,6 +142,11 @@ views:
   - name: g
     window: {}
   - 7
+  - name: h
+    window: {session: 0s}
+    emit: often
+  - name: i
+    window: {session: 30m, every: 5m}
 `
 	const want = `views.yaml:1:1: "tiem" is not known here; known are time, views
 views.yaml:3:13: believed: count 9 of 8 can never happen; count must not be above of
@@ -146,19 +156,22 @@ views.yaml:7:11: name "Hourly" must be 1 to 64 of a-z, 0-9 and '-', beginning wi
 views.yaml:8:24: tumbling: "0s" must be a length of time such as 90s, 1h or 7d, from 1µs to 3660d, in whole µs
 views.yaml:10:34: every: 4h0m0s does not divide the window of 6h0m0s
 views.yaml:11:15: lateness: "soon" must be a length of time such as 90s, 1h or 7d, from 0s to 3660d, in whole µs
-views.yaml:12:25: aggregate "median" is not known; known are [count sum min max mean]
+views.yaml:12:25: aggregate "median" is not known; known are [count sum min max mean p50 p95 p99 distinct]
 views.yaml:13:5: the name "b" is taken by the view on line 9
 views.yaml:14:13: a hopping window needs every: STEP, such as {hopping: 6h, every: 1h}
 views.yaml:15:5: the view has no name
-views.yaml:15:37: a window is either tumbling or hopping, not both
+views.yaml:15:37: a window is tumbling, hopping or a session, one of them
 views.yaml:16:5: "window" stands twice
 views.yaml:17:5: the view has no window, such as window: {tumbling: 1h}
-views.yaml:18:5: "windows" is not known here; known are aggregates, lateness, name, window
+views.yaml:18:5: "windows" is not known here; known are aggregates, emit, lateness, name, window
 views.yaml:20:34: every: 2h0m0s is longer than the window of 1h0m0s: events between two windows would count nowhere
 views.yaml:22:37: each event would fall into 2000 windows, at most 1024 are answered
 views.yaml:24:35: every: belongs to a hopping window only
-views.yaml:26:13: window: needs tumbling: LENGTH or hopping: LENGTH with every: STEP
-views.yaml:27:5: a view must be a mapping with aggregates, lateness, name, window`
+views.yaml:26:13: window: needs tumbling: LENGTH, hopping: LENGTH with every: STEP, or session: GAP
+views.yaml:27:5: a view must be a mapping with aggregates, emit, lateness, name, window
+views.yaml:29:23: session: "0s" must be a length of time such as 90s, 1h or 7d, from 1µs to 3660d, in whole µs
+views.yaml:30:11: emit: "often" must be updates (rows of open windows too, the default) or final
+views.yaml:32:35: every: belongs to a hopping window only`
 	_, err := view.Parse("views.yaml", []byte(text))
 	if err == nil {
 		t.Fatal("no fault found")
@@ -186,6 +199,7 @@ func TestFaultsOfTheWholeFile(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("time: {believed: {count: 8, of: 64}, lag: 0s, punctuation: [g]}\nviews: [{name: a, window: {hopping: 6h, every: 1h}, lateness: 1h, aggregates: [count]}]")
 	f.Add("views: [{name: a, window: {tumbling: 7d}}]")
+	f.Add("views: [{name: a, window: {session: 30m}, emit: final, aggregates: [p50, p99, distinct]}]")
 	f.Add("a: &a [*a]")
 	f.Fuzz(func(t *testing.T, text string) {
 		file, err := view.Parse("v", []byte(text))
@@ -196,7 +210,11 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, v := range file.Views {
-			if v.Window.Hop <= 0 || v.Window.Size%v.Window.Hop != 0 || v.Lateness < 0 || len(v.Aggregates) == 0 || v.ID() == "" {
+			w := v.Window
+			if w.Kind == view.Session {
+				w = view.Window{Size: w.Gap, Hop: w.Gap}
+			}
+			if w.Hop <= 0 || w.Size%w.Hop != 0 || v.Lateness < 0 || len(v.Aggregates) == 0 || v.ID() == "" {
 				t.Fatalf("accepted %+v", v)
 			}
 		}

@@ -46,7 +46,7 @@ func (k *keyTable) translate(codes []int32, d *parquet.Dictionary) []int32 {
 type cellTable struct {
 	slots []int32 // cell number + 1, 0 for an empty slot
 	ids   []cellID
-	aggs  []result.Agg
+	aggs  []result.Plain
 }
 
 // cellID packs pane, rank and key.
@@ -61,7 +61,7 @@ func (id cellID) hash() uint64 {
 }
 
 // at is the cell's aggregate, valid until the next call.
-func (t *cellTable) at(pane, rank int, key int32) *result.Agg {
+func (t *cellTable) at(pane, rank int, key int32) *result.Plain {
 	if 2*len(t.ids) >= len(t.slots) {
 		t.grow()
 	}
@@ -71,7 +71,7 @@ func (t *cellTable) at(pane, rank int, key int32) *result.Agg {
 		n := t.slots[i]
 		if n == 0 {
 			t.ids = append(t.ids, id)
-			t.aggs = append(t.aggs, result.Agg{})
+			t.aggs = append(t.aggs, result.Plain{})
 			t.slots[i] = int32(len(t.ids))
 			return &t.aggs[len(t.aggs)-1]
 		}
@@ -94,7 +94,7 @@ func (t *cellTable) grow() {
 }
 
 // each yields the cells in the order in which they were met.
-func (t *cellTable) each(yield func(pane, rank int, key int32, agg *result.Agg)) {
+func (t *cellTable) each(yield func(pane, rank int, key int32, agg *result.Plain)) {
 	for i, id := range t.ids {
 		yield(int(id.row>>12), int(id.row&(1<<12-1)), id.key, &t.aggs[i])
 	}

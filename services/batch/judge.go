@@ -216,7 +216,7 @@ func (j *judge) emit() {
 	var key, value []byte
 	for n := range j.views {
 		v := &j.views[n]
-		v.cells.each(func(p, rank int, name int32, agg *result.Agg) {
+		v.cells.each(func(p, rank int, name int32, agg *result.Plain) {
 			for k := range v.overlap {
 				start := v.panes[p].start + int64(k+1)*v.hop - v.size
 				both := readings{b: *agg}

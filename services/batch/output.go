@@ -75,12 +75,12 @@ func (t *tables) cell(key, value []byte) error {
 		row.Closed, row.ClosedAt = true, at
 	}
 	if both.a.Count > 0 {
-		row.Reading, row.Agg = answer.A, both.a
+		row.Reading, row.Agg.Plain = answer.A, both.a
 		if err := t.rows.Write(&row); err != nil {
 			return err
 		}
 	}
-	row.Reading, row.Agg = answer.B, both.b
+	row.Reading, row.Agg.Plain = answer.B, both.b
 	return t.rows.Write(&row)
 }
 

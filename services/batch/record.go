@@ -71,12 +71,12 @@ func shard(key []byte) uint64 {
 }
 
 // readings are a cell's aggregates in both readings.
-type readings struct{ a, b result.Agg }
+type readings struct{ a, b result.Plain }
 
 const aggSize = 5 * 8
 
 func (r *readings) append(dst []byte) []byte {
-	for _, g := range [...]*result.Agg{&r.a, &r.b} {
+	for _, g := range [...]*result.Plain{&r.a, &r.b} {
 		for _, v := range [...]uint64{g.Count, uint64(g.SumHigh), g.SumLow, uint64(g.Min), uint64(g.Max)} {
 			dst = binary.LittleEndian.AppendUint64(dst, v)
 		}
@@ -88,9 +88,9 @@ func decodeReadings(b []byte) (r readings, err error) {
 	if len(b) != 2*aggSize {
 		return r, fmt.Errorf("a cell of %d bytes", len(b))
 	}
-	for i, g := range [...]*result.Agg{&r.a, &r.b} {
+	for i, g := range [...]*result.Plain{&r.a, &r.b} {
 		v := func(n int) uint64 { return binary.LittleEndian.Uint64(b[i*aggSize+n*8:]) }
-		*g = result.Agg{Count: v(0), SumHigh: int64(v(1)), SumLow: v(2), Min: int64(v(3)), Max: int64(v(4))}
+		*g = result.Plain{Count: v(0), SumHigh: int64(v(1)), SumLow: v(2), Min: int64(v(3)), Max: int64(v(4))}
 	}
 	return r, nil
 }

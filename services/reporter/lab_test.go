@@ -147,7 +147,7 @@ func (l *lab) process(change func(*result.Result)) {
 	}
 	for _, c := range slices.SortedFunc(maps.Keys(l.stream.Rows), result.Cell.Compare) {
 		place.Partition, place.Offset = c.Partition, l.stream.ClosedAt[c]
-		r := result.Result{Place: place, View: []byte(c.View), Stage: result.Final, Revision: 1, Watermark: event.MaxWatermark,
+		r := result.Result{Place: place, View: []byte(c.View), Stage: result.Final, Watermark: event.MaxWatermark,
 			Span: c.Span, Key: []byte(c.Key), Agg: l.stream.Rows[c]}
 		if change != nil {
 			change(&r)

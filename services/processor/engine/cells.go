@@ -12,25 +12,12 @@ import (
 
 // cell is one key in one open window: 64 bytes, a cache line.
 type cell struct {
-	agg      result.Agg
-	key      uint32 // in table.keys
-	window   uint32 // in table.windows
-	next     uint32 // the next cell of the window, plus one; 0 ends the list
-	touch    uint32 // its entry in table.touched, plus one; 0 if untouched in this transaction
-	later    uint32 // a guess: the key's cell in the window one hop later, plus one
-	progress uint32 // rows emitted so far, times two, plus one if an on-time row was among them
-}
-
-func (c *cell) revision() uint32 { return c.progress / 2 }
-
-func (c *cell) onTime() bool { return c.progress%2 == 1 }
-
-// advance counts a row, perhaps one on time.
-func (c *cell) advance(onTime bool) {
-	c.progress += 2
-	if onTime {
-		c.progress |= 1
-	}
+	agg    result.Plain
+	key    uint32 // in table.keys
+	window uint32 // in table.windows
+	next   uint32 // the next cell of the window, plus one; 0 ends the list
+	touch  uint32 // its entry in table.touched, plus one; 0 if untouched in this transaction
+	later  uint32 // a guess: the key's cell in the window one hop later, plus one
 }
 
 type window struct {

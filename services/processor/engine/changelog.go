@@ -11,15 +11,15 @@ import (
 
 // The form of the changelog. A key is the version, the kind, and what it names;
 // numbers in keys are big-endian. A value holds varints, except blocks, which
-// are 64 little-endian words. Keys and values have this form in version 1:
+// are 64 little-endian words. Keys and values have this form in version 2:
 //
 //	meta      –                     see metaRecord.append
-//	cell      view, start, key      2·rows + on-time, count, sum (high, low), min, max
+//	cell      view, start, key      count, sum (high, low), min, max
 //	producer  name                  largest seq
 //	block     number, producer      the bits
 //
 // A view is its position among the view ids in order, which meta lists.
-const changelogVersion = 1
+const changelogVersion = 2
 
 const (
 	kindMeta = iota
@@ -45,7 +45,6 @@ func appendBlockKey(dst []byte, number uint64, producer []byte) []byte {
 }
 
 func appendCell(dst []byte, c *cell) []byte {
-	dst = binary.AppendUvarint(dst, uint64(c.progress))
 	dst = binary.AppendUvarint(dst, c.agg.Count)
 	dst = binary.AppendVarint(dst, c.agg.SumHigh)
 	dst = binary.AppendVarint(dst, int64(c.agg.SumLow)) // short for sums near zero of either sign
@@ -55,7 +54,6 @@ func appendCell(dst []byte, c *cell) []byte {
 
 func decodeCell(b []byte) (c cell, err error) {
 	r := reader{rest: b}
-	c.progress = uint32(r.below(1 << 32))
 	c.agg.Count = r.uvarint()
 	c.agg.SumHigh = r.varint()
 	c.agg.SumLow = uint64(r.varint())

@@ -6,8 +6,8 @@
 // It may be trusted for this: final rows, exclusions and dead letters are a
 // function of the prefix of the partition alone. Neither the split into batches,
 // nor where transactions begin and end, nor a restart from the changelog
-// changes a byte of them, except the transaction numbers, ordinals and
-// revisions, which tell how they came about. Early, on-time and updated rows
+// changes a byte of them, except the transaction numbers and
+// ordinals, which tell how they came about. Early and on-time rows
 // show the state at the end of a transaction, so they do depend on it.
 //
 // # Transactions

@@ -237,12 +237,12 @@ func (e *Engine) schedule() {
 	}
 }
 
-// row emits a cell's row as one revision more than the cell has seen.
+// row emits a cell's row by its stage.
 func (e *Engine) row(o *openWindows, span view.Span, c *cell, stage result.Stage, offset, timestamp int64, out *Output) {
 	key := e.table.keys.text(c.key)
 	r := result.Result{
-		Place: e.at(offset, timestamp), View: o.id, Stage: stage, Revision: uint64(c.revision()) + 1,
-		Watermark: e.clock.watermark, Span: span, Key: key, Agg: c.agg,
+		Place: e.at(offset, timestamp), View: o.id, Stage: stage,
+		Watermark: e.clock.watermark, Span: span, Key: key, Agg: result.Agg{Plain: c.agg},
 	}
 	out.begin(Results)
 	out.data = result.AppendKey(out.data, o.id, key, span.Start, e.partition)

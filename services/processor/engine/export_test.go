@@ -28,7 +28,7 @@ func (e *Engine) Open() map[result.Cell]result.Agg {
 		open[result.Cell{
 			View: def.ID(), Key: string(e.table.keys.text(c.key)), Partition: e.partition,
 			Span: view.Span{Start: w.start, End: w.start + def.Window.Size},
-		}] = c.agg
+		}] = result.Agg{Plain: c.agg}
 	}
 	return open
 }
@@ -68,8 +68,8 @@ func (t *table) dump() string {
 				must(ok && found == id-1 && c.touch == 0, "index")
 				refs[c.key]++
 				n++
-				lines = append(lines, fmt.Sprintf("cell %s %d %q %+v revision %d on time %v",
-					t.views[v].def.ID(), w.start, t.keys.text(c.key), c.agg, c.revision(), c.onTime()))
+				lines = append(lines, fmt.Sprintf("cell %s %d %q %+v",
+					t.views[v].def.ID(), w.start, t.keys.text(c.key), c.agg))
 			}
 			must(n == w.cells, "count of a window's cells")
 			listed += int(n)

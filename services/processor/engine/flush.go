@@ -39,12 +39,8 @@ func (e *Engine) flushRows(out *Output) {
 		stage := result.Early
 		if span.End <= e.clock.watermark {
 			stage = result.OnTime
-			if c.onTime() {
-				stage = result.Updated
-			}
 		}
 		e.row(o, span, c, stage, t.causes[i].offset, t.causes[i].scheduled, out)
-		c.advance(stage != result.Early)
 	}
 }
 

@@ -89,7 +89,7 @@ func (e *Engine) loadCell(k stateKey, value []byte) error {
 		id = t.insert(window, key)
 	}
 	to := &t.cells[id]
-	to.agg, to.progress = c.agg, c.progress
+	to.agg = c.agg
 	return nil
 }
 

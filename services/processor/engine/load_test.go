@@ -48,7 +48,7 @@ func changelog(list []message) []message {
 	return kept
 }
 
-// The bytes of version 1. A state written by one release is read by the next:
+// The bytes of version 2. A state written by one release is read by the next:
 // other bytes need another version.
 func TestChangelogGolden(t *testing.T) {
 	e := engine.New(parse(t, twoViews), "events", 3)
@@ -74,7 +74,7 @@ func TestTransactionOfItsOwn(t *testing.T) {
 		switch m.topic {
 		case engine.Results:
 			finals++
-			if x := decodeResult(t, m); x.Stage.String() != "final" || x.Revision != 1 {
+			if x := decodeResult(t, m); x.Stage.String() != "final" {
 				t.Errorf("a window opened and closed in one transaction gave %+v", x)
 			}
 		case engine.Changelog:
@@ -190,15 +190,15 @@ func TestLostRecord(t *testing.T) {
 func TestForeignChangelog(t *testing.T) {
 	for _, c := range []struct{ key, value, want string }{
 		{"", "", "form"},
-		{"\x02\x00", "", "version 2"},
-		{"\x01\x09x", "", "kind 9"},
-		{"\x01\x00", "", "form"},
-		{"\x01\x01\x00", "", "form"},
-		{"\x01\x02", "\x05", "form"},
-		{"\x01\x02p", "", "form"},
-		{"\x01\x03\x00\x00\x00\x00\x00\x00\x00\x00p", "short", "form"},
-		{"\x01\x03\xff\x00\x00\x00\x00\x00\x00\x00p", strings.Repeat("x", 512), "form"},
-		{"\x01\x02" + strings.Repeat("p", 65), "\x05", "form"},
+		{"\x01\x00", "", "version 1"},
+		{"\x02\x09x", "", "kind 9"},
+		{"\x02\x00", "", "form"},
+		{"\x02\x01\x00", "", "form"},
+		{"\x02\x02", "\x05", "form"},
+		{"\x02\x02p", "", "form"},
+		{"\x02\x03\x00\x00\x00\x00\x00\x00\x00\x00p", "short", "form"},
+		{"\x02\x03\xff\x00\x00\x00\x00\x00\x00\x00p", strings.Repeat("x", 512), "form"},
+		{"\x02\x02" + strings.Repeat("p", 65), "\x05", "form"},
 	} {
 		err := engine.New(parse(t, twoViews), "events", 0).Load([]byte(c.key), []byte(c.value))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "cannot load the changelog record") {
@@ -206,7 +206,7 @@ func TestForeignChangelog(t *testing.T) {
 		}
 	}
 	e := engine.New(parse(t, twoViews), "events", 0)
-	if err := e.Load([]byte("\x01\x02p"), []byte{5}); err != nil {
+	if err := e.Load([]byte("\x02\x02p"), []byte{5}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Loaded(); err == nil || !strings.Contains(err.Error(), "meta") {
@@ -246,7 +246,7 @@ func TestMisuse(t *testing.T) {
 		"flush twice":          func(e *engine.Engine) { e.Flush(&out); e.Flush(&out) },
 		"commit without flush": func(e *engine.Engine) { e.Apply(one, &out); e.Commit() },
 		"load too late":        func(e *engine.Engine) { e.Apply(one, &out); _ = e.Load(nil, nil) },
-		"apply while loading":  func(e *engine.Engine) { _ = e.Load([]byte("\x01\x02p"), []byte{5}); e.Apply(one, &out) },
+		"apply while loading":  func(e *engine.Engine) { _ = e.Load([]byte("\x02\x02p"), []byte{5}); e.Apply(one, &out) },
 	} {
 		func() {
 			defer func() {
@@ -323,25 +323,25 @@ func FuzzLoad(f *testing.F) {
 
 // key value, in hexadecimal; * is 32 zero bytes.
 var golden = []string{
-	"010100ffffffffff6769806b 020101090909",
-	"01010000000000000000006b 020201050904",
-	"01010100000000000000006b 020101090909",
-	"01010000000000009896806b 020100040404",
-	"01010100000000009896806b 020100040404",
-	"010270 8120",
-	"0103000000000000000070 02***************00000000000000000000000000000000000000000000000000000000000000",
-	"0103000000000000000170 02***************00000000000000000000000000000000000000000000000000000000000000",
-	"0100 14010608026964080214686f704039353235656261313761323837306432040003041474656e4033633364663430626332336337303630020002020302010000000102028120809bee02809bee0204010080feac0d",
-	"01010000000000000000006b 040300020908",
-	"01010000000000009896806b 0403000e0208",
-	"01010100000000009896806b 0402000c0408",
-	"0101000000000001312d006b 020100020202",
-	"0101010000000001312d006b 020100020202",
-	"010100ffffffffff6769806b tombstone",
-	"01010100000000000000006b tombstone",
-	"010270 80808001",
-	"0103000000000000020070 01***************00000000000000000000000000000000000000000000000000000000000000",
-	"0103000000000000000070 tombstone",
-	"0103000000000000000170 tombstone",
-	"0100 2e02080b026964080214686f704039353235656261313761323837306432080003071474656e403363336466343062633233633730363004000203060401000100010101808080018087a70e8087a70e08010080bd8314",
+	"020100ffffffffff6769806b 0101090909",
+	"02010000000000000000006b 0201050904",
+	"02010100000000000000006b 0101090909",
+	"02010000000000009896806b 0100040404",
+	"02010100000000009896806b 0100040404",
+	"020270 8120",
+	"0203000000000000000070 02***************00000000000000000000000000000000000000000000000000000000000000",
+	"0203000000000000000170 02***************00000000000000000000000000000000000000000000000000000000000000",
+	"0200 14010608026964080214686f704039353235656261313761323837306432040003041474656e4033633364663430626332336337303630020002020302010000000102028120809bee02809bee0204010080feac0d",
+	"02010000000000000000006b 0300020908",
+	"02010000000000009896806b 03000e0208",
+	"02010100000000009896806b 02000c0408",
+	"0201000000000001312d006b 0100020202",
+	"0201010000000001312d006b 0100020202",
+	"020100ffffffffff6769806b tombstone",
+	"02010100000000000000006b tombstone",
+	"020270 80808001",
+	"0203000000000000020070 01***************00000000000000000000000000000000000000000000000000000000000000",
+	"0203000000000000000070 tombstone",
+	"0203000000000000000170 tombstone",
+	"0200 2e02080b026964080214686f704039353235656261313761323837306432080003071474656e403363336466343062633233633730363004000203060401000100010101808080018087a70e8087a70e08010080bd8314",
 }

@@ -41,7 +41,6 @@ type row struct {
 	agg         result.Agg
 	offset      int64
 	watermark   int64
-	revision    uint64
 	transaction uint64
 	ordinal     uint32
 	stage       result.Stage
@@ -116,23 +115,24 @@ func (s *State) Result(b []byte, arrival int64) error {
 		last = &row{}
 		s.rows[cell] = last
 	case last.stage == result.Final:
-		s.fault(v.View, cell, fmt.Sprintf("a %s row of revision %d follows the final one of revision %d", r.Stage, r.Revision, last.revision))
+		s.fault(v.View, cell, fmt.Sprintf("a %s row of offset %d, transaction %d.%d, follows the final one of offset %d, transaction %d.%d",
+			r.Stage, r.Place.Offset, r.Place.Transaction, r.Place.Ordinal, last.offset, last.transaction, last.ordinal))
 		if r.Stage != result.Final {
 			return nil
 		}
 		s.uncount(v, cell, last)
-	case r.Revision <= last.revision || r.Place.Offset < last.offset || r.Place.Transaction < last.transaction ||
+	case r.Place.Offset < last.offset || r.Place.Transaction < last.transaction ||
 		r.Place.Transaction == last.transaction && r.Place.Ordinal <= last.ordinal:
-		s.fault(v.View, cell, fmt.Sprintf("revision %d (offset %d, transaction %d.%d) follows revision %d (offset %d, transaction %d.%d)",
-			r.Revision, r.Place.Offset, r.Place.Transaction, r.Place.Ordinal, last.revision, last.offset, last.transaction, last.ordinal))
+		s.fault(v.View, cell, fmt.Sprintf("a row of offset %d, transaction %d.%d, follows one of offset %d, transaction %d.%d",
+			r.Place.Offset, r.Place.Transaction, r.Place.Ordinal, last.offset, last.transaction, last.ordinal))
 	}
-	*last = row{agg: r.Agg, offset: r.Place.Offset, watermark: r.Watermark, revision: r.Revision,
+	*last = row{agg: r.Agg, offset: r.Place.Offset, watermark: r.Watermark,
 		transaction: r.Place.Transaction, ordinal: r.Place.Ordinal, stage: r.Stage}
 	if r.Stage == result.Final {
 		v.Rows++
-		v.Total.Merge(r.Agg)
+		v.Total.Merge(r.Agg.Plain)
 		w := v.Windows[cell.Span.Start]
-		w.Merge(r.Agg)
+		w.Merge(r.Agg.Plain)
 		v.Windows[cell.Span.Start] = w
 	}
 	if arrival != unmeasured {

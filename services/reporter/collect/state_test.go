@@ -22,10 +22,10 @@ func views(t *testing.T) *view.File {
 	return f
 }
 
-func row(f *view.File, stage result.Stage, revision uint64, value int64) *result.Result {
+func row(f *view.File, stage result.Stage, transaction uint64, value int64) *result.Result {
 	r := &result.Result{
-		Place: result.Place{Partition: 1, Offset: int64(10 * revision), Scheduled: 1000, Transaction: revision},
-		View:  []byte(f.Views[0].ID()), Stage: stage, Revision: revision, Watermark: 3 * hour,
+		Place: result.Place{Partition: 1, Offset: int64(10 * transaction), Scheduled: 1000, Transaction: transaction},
+		View:  []byte(f.Views[0].ID()), Stage: stage, Watermark: 3 * hour,
 		Span: view.Span{Start: 0, End: hour}, Key: []byte("ATL"),
 	}
 	r.Agg.Add(value)
@@ -35,7 +35,7 @@ func row(f *view.File, stage result.Stage, revision uint64, value int64) *result
 func TestLatestRow(t *testing.T) {
 	f := views(t)
 	s := collect.NewState(f)
-	for i, r := range []*result.Result{row(f, result.Early, 1, 5), row(f, result.Updated, 2, 6), row(f, result.Final, 3, 7)} {
+	for i, r := range []*result.Result{row(f, result.Early, 1, 5), row(f, result.OnTime, 2, 6), row(f, result.Final, 3, 7)} {
 		if err := s.Result(r.Append(nil), 1000+int64(i)*10); err != nil {
 			t.Fatal(err)
 		}
@@ -72,14 +72,14 @@ func TestOpenRowsAreNoAnswer(t *testing.T) {
 // What breaks the order of a cell's rows is a fault that names the cell.
 func TestBreaches(t *testing.T) {
 	f := views(t)
-	older := row(f, result.Updated, 5, 5)
+	older := row(f, result.OnTime, 5, 5)
 	older.Place.Offset = 1
 	for name, rows := range map[string][]*result.Result{
 		"the final row twice":       {row(f, result.Final, 1, 5), row(f, result.Final, 2, 5)},
-		"the same message twice":    {row(f, result.Updated, 1, 5), row(f, result.Updated, 1, 5)},
-		"an update after the final": {row(f, result.Final, 1, 5), row(f, result.Updated, 2, 5)},
-		"an older revision":         {row(f, result.Updated, 4, 5), row(f, result.Updated, 3, 5)},
-		"an older offset":           {row(f, result.Updated, 4, 5), older},
+		"the same message twice":    {row(f, result.OnTime, 1, 5), row(f, result.OnTime, 1, 5)},
+		"an update after the final": {row(f, result.Final, 1, 5), row(f, result.OnTime, 2, 5)},
+		"an older transaction":      {row(f, result.OnTime, 4, 5), row(f, result.OnTime, 3, 5)},
+		"an older offset":           {row(f, result.OnTime, 4, 5), older},
 	} {
 		s := collect.NewState(f)
 		for _, r := range rows {

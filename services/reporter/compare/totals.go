@@ -125,15 +125,15 @@ func (t *total) add(name result.Cell, x *cell, counted *[4]bool) {
 		{x.a, &t.a, &p.a, &t.rowsA},
 		{x.b, &t.b, &p.b, &t.rowsB},
 	} {
-		s.total.Merge(s.row)
-		s.point.Merge(s.row)
+		s.total.Merge(s.row.Plain)
+		s.point.Merge(s.row.Plain)
 		if s.has && !counted[i] {
 			counted[i] = true
 			*s.rows++
 		}
 	}
-	k.stream.Merge(x.stream.row)
-	k.b.Merge(x.b.row)
+	k.stream.Merge(x.stream.row.Plain)
+	k.b.Merge(x.b.row.Plain)
 	t.perKey[name.Key] -= int64(x.stream.row.Count)
 
 	if x.why == nil {

@@ -25,7 +25,7 @@ var (
 	openCells    = describe("open_cells", "Cells of windows that are still open, by view.", "view")
 	transactions = describe("transactions_total", "Transactions of this process, by outcome.", "outcome")
 	recreated    = describe("producers_recreated_total", "Producers made anew because an outcome was in doubt.")
-	commitTime   = describe("commit_seconds_total", "Time spent in commits by this process.")
+	commitTime   = describe("commit_seconds", "Time of a commit, from the flush of the state to its outcome.")
 )
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
@@ -61,6 +61,14 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		count(transactions, n.Transactions, "committed")
 		count(transactions, n.Aborts, "rolled-back")
 		count(recreated, n.Recreated)
-		send(commitTime, prometheus.CounterValue, n.CommitSeconds)
+		ch <- prometheus.MustNewConstHistogram(commitTime, n.Commits.Count, n.Commits.Sum, buckets(&n.Commits), partition)
 	}
+}
+
+func buckets(d *task.Durations) map[float64]uint64 {
+	of := make(map[float64]uint64, len(d.Buckets))
+	for i, n := range d.Buckets {
+		of[task.Bounds[i]] = n
+	}
+	return of
 }

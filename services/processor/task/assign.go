@@ -50,41 +50,27 @@ func (l *Loop) takeIDs(partitions []int32) error {
 	taking.Wait()
 	for i, p := range partitions {
 		if producers[i] != nil {
-			l.tasks[p] = &task{loop: l, partition: p, producer: producers[i]}
+			l.tasks[p] = &task{loop: l, partition: p, producer: producers[i], outcome: make(chan outcome, 1)}
 		}
 	}
 	return cmp.Or(errs...)
 }
 
-// revoked drops partitions. Always without a commit: an open transaction may
-// hold what a new owner is already reading again.
+// revoked drops partitions. It waits for commits in flight: as long as this
+// member has not answered, its generation stands and nobody else owns them.
 func (l *Loop) revoked(partitions []int32, lost bool) {
-	for _, p := range partitions {
-		t := l.tasks[p]
-		if t == nil {
-			continue
-		}
-		if t.collecting() && !lost {
-			// So that nobody waits for it. Should it fail, the next owner's Init does it.
-			if err := t.producer.Abort(); err != nil {
-				l.config.Log.Debug("abort on revocation", "partition", p, "error", err)
-			}
-		}
-		if t.open {
-			l.config.Counters.edit(p, func(n *Counts) { n.Aborts++ })
-		}
-	}
+	l.release(lost)
 	if len(partitions) > 0 {
 		l.config.Log.Info("partitions given up", "partitions", partitions, "lost", lost)
 	}
-	l.release()
 }
 
 // release drops all tasks: assignments are eager, so partitions go together.
-func (l *Loop) release() {
+func (l *Loop) release(lost bool) {
 	var closing sync.WaitGroup
-	for p, t := range l.tasks {
-		l.config.Counters.edit(p, func(n *Counts) { n.Owned = false })
+	for _, t := range l.inOrder() {
+		t.abandon(lost)
+		l.config.Counters.edit(t.partition, func(n *Counts) { n.Owned = false })
 		closing.Go(t.producer.Close) // each takes a tenth of a second
 	}
 	closing.Wait()

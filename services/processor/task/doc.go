@@ -14,12 +14,32 @@
 //   - One transactional producer per partition, under an id of the partition:
 //     a new owner settles what its predecessor left open before it reads the
 //     committed offset.
-//   - Each commit proves membership in the group's current generation. Any
-//     revocation aborts.
+//   - Each commit proves membership in the group's current generation. A
+//     revocation aborts what collects, and waits for what is in flight.
 //   - The engine's state is changed in place and rolled back when the
 //     transaction fails; of an unknown outcome the committed offset's metadata
 //     tells which it was.
-//   - One goroutine owns consumer, producers and state.
+//   - One goroutine owns consumer, tasks, engines and every decision. A commit in
+//     flight is the one thing beside it.
+//
+// A commit is in flight from offer to land. Its goroutine sends the offset and
+// commits: it uses the task's producer, reads what the commit says, and hands
+// back one outcome. Meanwhile the loop touches neither that producer nor that
+// engine, and the partition takes no input; the other partitions go on, so their
+// commits overlap.
+//
+// Why a rebalance cannot overtake a flight. The proof of membership is taken on
+// the loop's goroutine, between two polls, so it is that of the generation under
+// which the partition is owned. A rebalance reaches this member only inside a
+// poll, as the callback that revokes; until the callback returns, the
+// coordinator counts this member as one that has not answered, and gives its
+// partitions to nobody. The callback waits for the flights, each bounded by its
+// transaction's time. So there are two cases. Either the flight ends while the
+// partition is still ours: committed, and the next owner begins behind it, or
+// not, and the next owner reads the same input again. Or the coordinator lost its
+// patience with a member that answers too late: then the generation is over, and
+// it refuses the offset; and a flight whose offset it had taken before holds up
+// the next owner, who settles the id and asks for stable offsets first.
 //
 // It does not decide anything about events; the engine does.
 package task

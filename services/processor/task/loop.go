@@ -34,8 +34,9 @@ type Config struct {
 	RestoreStall       time.Duration // a restore without any progress for so long is given up
 
 	Counters *Counters
-	// Probe, if set, is called at each step of a commit, for tests and faults.
-	// Its error counts as the error of that step.
+	// Probe, if set, is called at each step of a commit, for tests and faults; at
+	// the last two by several partitions at once. Its error counts as the error
+	// of that step.
 	Probe func(step Step, partition int32) error
 }
 
@@ -119,7 +120,7 @@ func (l *Loop) run(ctx context.Context) (err error) {
 		if failed := l.consumer.Close(); err == nil && ctx.Err() == nil {
 			err = failed // otherwise it only repeats what is known
 		}
-		l.release()
+		l.release(true)
 	}()
 
 	for ctx.Err() == nil {
@@ -127,9 +128,22 @@ func (l *Loop) run(ctx context.Context) (err error) {
 			return interrupted(ctx, err)
 		}
 	}
-	for _, t := range l.inOrder() {
+	return l.finish()
+}
+
+// finish commits what is open, all partitions at once.
+func (l *Loop) finish() error {
+	tasks := l.inOrder()
+	for _, t := range tasks {
 		if t.collecting() {
-			if err := t.commit(); err != nil {
+			if err := t.offer(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range tasks {
+		if t.flying {
+			if err := t.land(<-t.outcome); err != nil {
 				return err
 			}
 		}
@@ -145,45 +159,41 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// turn reads once and commits what is due.
+// turn reads once, takes in the outcomes of commits and sends off what is due.
 func (l *Loop) turn() error {
 	batches, err := l.consumer.Poll(l.patience())
 	if err != nil {
 		return err
 	}
 	for _, b := range batches {
-		t := l.tasks[b.Partition]
-		if t == nil || b.Len() == 0 || !t.fenced.IsZero() {
-			continue
-		}
-		if err := t.apply(b); err != nil {
-			return err
+		if t := l.tasks[b.Partition]; t != nil && b.Len() > 0 {
+			if err := t.receive(b); err != nil {
+				return err
+			}
 		}
 	}
 	for _, t := range l.inOrder() {
-		if t.due(time.Now()) {
-			if err := t.commit(); err != nil {
-				return err
-			}
-		}
-		if !t.fenced.IsZero() && time.Since(t.fenced) > 2*l.consumer.Heartbeat() {
-			if err := t.recreate(); err != nil { // still the owner
-				return err
-			}
+		if err := t.advance(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// patience is how long a poll may wait: until the next commit is due.
+// patience is how long a poll may wait: until the next commit is due, or might
+// have landed. Whole milliseconds, as the client counts: less would be a poll
+// that does not wait at all, again and again.
 func (l *Loop) patience() time.Duration {
 	wait := 100 * time.Millisecond
 	for _, t := range l.tasks {
-		if t.collecting() {
+		switch {
+		case t.flying:
+			return time.Millisecond
+		case t.collecting():
 			wait = min(wait, time.Until(t.began.Add(l.config.CommitInterval)))
 		}
 	}
-	return max(wait, 0)
+	return max(wait+time.Millisecond-1, 0).Truncate(time.Millisecond)
 }
 
 // inOrder are the tasks by partition, so that runs resemble each other.

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"time"
@@ -23,14 +22,13 @@ type task struct {
 	offered   bool     // the coordinator may have it: attempt's offset was sent
 
 	open    bool
+	flying  bool         // its commit is in flight
+	outcome chan outcome // of the commit in flight
 	began   time.Time
 	records int       // input records in the open transaction
 	failing time.Time // of the first failure in a row; zero if the last commit succeeded
 	fenced  time.Time // when another producer was found to have the id; zero if none has
 }
-
-// errNotOwner aborts a transaction whose partition may be someone else's.
-var errNotOwner = errors.New("the partition is no longer assigned")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -46,6 +44,43 @@ func (t *task) reset() {
 	t.out.Reset()
 	t.attempt = position{offset: t.committed.offset}
 	t.open, t.offered, t.records = false, false, 0
+}
+
+// receive takes a polled batch in, unless it does not follow on what the task has.
+func (t *task) receive(b *kafka.Batch) error {
+	if t.flying {
+		o := <-t.outcome
+		if err := t.land(o); err != nil {
+			return err
+		}
+		if o.err != nil {
+			return nil // the partition is read again from where it is now
+		}
+	}
+	if !t.fenced.IsZero() {
+		return nil // its end seeks back
+	}
+	return t.apply(b)
+}
+
+// advance moves the partition on as time goes: takes in how its commit ended,
+// sends off the next one if it is due, and takes its id back from a producer
+// that did not become the owner.
+func (t *task) advance() error {
+	if t.flying && len(t.outcome) > 0 {
+		if err := t.land(<-t.outcome); err != nil {
+			return err
+		}
+	}
+	if t.due(time.Now()) {
+		if err := t.offer(); err != nil {
+			return err
+		}
+	}
+	if !t.fenced.IsZero() && time.Since(t.fenced) > 2*t.loop.consumer.Heartbeat() {
+		return t.recreate() // still the owner
+	}
+	return nil
 }
 
 // apply takes a batch in. Errors of the transaction are dealt with here; the
@@ -104,62 +139,12 @@ func (t *task) send() error {
 }
 
 // collecting says that the open transaction takes input in and may be committed.
-func (t *task) collecting() bool { return t.open && t.fenced.IsZero() }
+func (t *task) collecting() bool { return t.open && !t.flying && t.fenced.IsZero() }
 
 // due says that the open transaction should be committed.
 func (t *task) due(now time.Time) bool {
 	c := &t.loop.config
 	return t.collecting() && (t.records >= c.CommitRecords || now.Sub(t.began) >= c.CommitInterval)
-}
-
-// commit ends the open transaction, one way or the other.
-func (t *task) commit() error {
-	start := time.Now()
-	if err := t.tryCommit(); err != nil {
-		return t.failed(err)
-	}
-	t.settled()
-	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.CommitSeconds += time.Since(start).Seconds() })
-	if t.producer.Suspect() {
-		// A late request of this transaction could hit the next one. A new
-		// producer has a new epoch, which it cannot.
-		return t.recreate()
-	}
-	return nil
-}
-
-func (t *task) tryCommit() error {
-	t.engine.Flush(&t.out)
-	if err := t.send(); err != nil {
-		return err
-	}
-	if err := t.loop.probe(Produced, t.partition); err != nil {
-		return err
-	}
-	if t.loop.consumer.Lost() {
-		return errNotOwner
-	}
-	// Taken now, not at assignment: any rebalance makes it stale.
-	member, err := t.loop.consumer.Metadata()
-	if err != nil {
-		return errors.Join(errNotOwner, err)
-	}
-	t.attempt.transaction = t.committed.transaction + 1
-	t.attempt.watermark = t.engine.Stats().Watermark
-	t.attempt.topicID = t.loop.source.ID
-	t.offered = true
-	err = t.producer.SendOffsets(t.loop.config.Topics.Events,
-		[]kafka.Committed{{Partition: t.partition, Offset: t.attempt.offset, Metadata: t.attempt.metadata()}}, member)
-	if err != nil {
-		return err
-	}
-	if err := t.loop.probe(OffsetsSent, t.partition); err != nil {
-		return err
-	}
-	if err := t.producer.Commit(); err != nil {
-		return err
-	}
-	return t.loop.probe(Committed, t.partition)
 }
 
 // settled makes the transaction's changes part of the state: it is committed.

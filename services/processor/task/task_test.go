@@ -3,6 +3,7 @@ package task_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +73,78 @@ func TestTwoInstancesShare(t *testing.T) {
 	l.verify()
 }
 
+// While the commit of one partition waits, the others go on.
+func TestCommitsOverlap(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 400, true)
+	c := l.config("slot-0")
+	c.CommitRecords, c.CommitInterval = 1<<20, 500*time.Millisecond
+	slow := make(chan struct{})
+	c.Probe = func(s task.Step, partition int32) error {
+		if s == task.OffsetsSent && partition == 1 {
+			<-slow
+		}
+		return nil
+	}
+	r := l.start(c)
+	l.await("the end of the others", func() bool {
+		for _, n := range r.counters.Snapshot() {
+			if n.Partition != 1 && n.Offset < l.ends[n.Partition] {
+				return false
+			}
+		}
+		return r.total(transactions) >= 3
+	}, r)
+	for _, n := range r.counters.Snapshot() {
+		if n.Partition == 1 && n.Transactions > 0 {
+			t.Error("the slow partition has committed")
+		}
+	}
+	close(slow)
+	l.await("the end", l.drained(r), r)
+	r.stop()
+	l.verify()
+	if n := r.total(aborts); n != 0 {
+		t.Errorf("%d transactions were rolled back", n)
+	}
+}
+
+// A rebalance waits for a commit in flight: the next owner begins behind it.
+func TestRebalanceWaitsForTheCommitInFlight(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 400, true)
+	c, d := l.config("slot-0"), l.config("slot-1")
+	c.CommitRecords = 1 << 20
+	c.CommitInterval = time.Second
+	flying, slow := make(chan struct{}), make(chan struct{})
+	var hits atomic.Int32
+	c.Probe = func(s task.Step, _ int32) error {
+		if s == task.OffsetsSent {
+			if hits.Add(1) == 1 {
+				close(flying)
+			}
+			<-slow
+		}
+		return nil
+	}
+	first := l.start(c)
+	<-flying
+	second := l.start(d)
+	joined := time.Now()
+	l.await("the heartbeat that tells of the second", func() bool { return time.Since(joined) > 1500*time.Millisecond }, first, second)
+	if n := second.total(owned); n > 0 {
+		t.Errorf("the second owns %d partitions while commits are in flight", n)
+	}
+	close(slow)
+	l.await("the end", l.drained(first, second), first, second)
+	if n := first.total(transactions); n < partitions {
+		t.Errorf("only %d transactions of the first were committed", n)
+	}
+	first.stop()
+	second.stop()
+	l.verify()
+}
+
 // An instance that freezes at a step, and wakes after its successor took over,
 // must change nothing.
 func TestZombie(t *testing.T) {
@@ -81,10 +154,10 @@ func TestZombie(t *testing.T) {
 			l.fill(1, 400, true)
 			frozen, thaw := make(chan struct{}), make(chan struct{})
 			c := l.config("slot-0")
-			hits := 0
+			var hits atomic.Int32
 			c.Probe = func(s task.Step, _ int32) error {
 				if s == step {
-					if hits++; hits == 5 {
+					if hits.Add(1) == 5 {
 						close(frozen)
 						<-thaw
 					}
@@ -144,10 +217,10 @@ func TestUnknownOutcome(t *testing.T) {
 			l := newLab(t)
 			l.fill(1, 300, true)
 			c := l.config("slot-0")
-			hits := 0
+			var hits atomic.Int32
 			c.Probe = func(s task.Step, _ int32) error {
 				if s == step {
-					if hits++; hits%4 == 0 {
+					if hits.Add(1)%4 == 0 {
 						return errors.New("no answer")
 					}
 				}

@@ -1,0 +1,110 @@
+package task
+
+import (
+	"errors"
+	"time"
+
+	"parallax.example/internal/kafka"
+)
+
+// errNotOwner aborts a transaction whose partition may be someone else's.
+var errNotOwner = errors.New("the partition is no longer assigned")
+
+// outcome is how a commit in flight ended.
+type outcome struct {
+	err  error // of the transaction; nil is the proof that it is committed
+	took time.Duration
+}
+
+// offer completes the open transaction and sends it off: its commit is in
+// flight until land takes the outcome in. Until then the partition takes no
+// input, and the flight alone uses the producer.
+func (t *task) offer() error {
+	start := time.Now()
+	t.engine.Flush(&t.out)
+	member, err := t.complete()
+	if err != nil {
+		return t.failed(err)
+	}
+	t.flying = true
+	go func() { t.outcome <- outcome{t.tryCommit(member), time.Since(start)} }()
+	return nil
+}
+
+// complete puts the last records into the transaction, and says what a commit
+// would make of the partition. The proof of membership is taken now, not at
+// assignment: any rebalance makes it stale.
+func (t *task) complete() (member kafka.GroupMetadata, err error) {
+	if err := t.send(); err != nil {
+		return member, err
+	}
+	if err := t.loop.probe(Produced, t.partition); err != nil {
+		return member, err
+	}
+	if t.loop.consumer.Lost() {
+		return member, errNotOwner
+	}
+	if member, err = t.loop.consumer.Metadata(); err != nil {
+		return member, errors.Join(errNotOwner, err)
+	}
+	t.attempt.transaction = t.committed.transaction + 1
+	t.attempt.watermark = t.engine.Stats().Watermark
+	t.attempt.topicID = t.loop.source.ID
+	t.offered = true
+	return member, nil
+}
+
+// tryCommit is the flight. It changes nothing of the task.
+func (t *task) tryCommit(member kafka.GroupMetadata) error {
+	err := t.producer.SendOffsets(t.loop.config.Topics.Events,
+		[]kafka.Committed{{Partition: t.partition, Offset: t.attempt.offset, Metadata: t.attempt.metadata()}}, member)
+	if err != nil {
+		return err
+	}
+	if err := t.loop.probe(OffsetsSent, t.partition); err != nil {
+		return err
+	}
+	if err := t.producer.Commit(); err != nil {
+		return err
+	}
+	return t.loop.probe(Committed, t.partition)
+}
+
+// land deals with the outcome of the commit that was in flight.
+func (t *task) land(o outcome) error {
+	t.flying = false
+	if o.err != nil {
+		return t.failed(o.err)
+	}
+	t.settled()
+	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Commits.add(o.took) })
+	if t.producer.Suspect() {
+		// A late request of this transaction could hit the next one. A new
+		// producer has a new epoch, which it cannot.
+		return t.recreate()
+	}
+	return nil
+}
+
+// abandon ends whatever the task has begun, before its partition goes. A commit
+// in flight decides itself; of the rest nothing must become visible, since a new
+// owner may already be reading the same input again.
+func (t *task) abandon(lost bool) {
+	switch {
+	case t.flying:
+		o := <-t.outcome
+		t.flying = false
+		if o.err == nil {
+			t.settled()
+		}
+	case t.collecting() && !lost:
+		// So that nobody waits for it. Should it fail, the next owner's Init does it.
+		if err := t.producer.Abort(); err != nil {
+			t.loop.config.Log.Debug("abort on revocation", "partition", t.partition, "error", err)
+		}
+	}
+	if t.open {
+		t.reset()
+		t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Aborts++ })
+	}
+}

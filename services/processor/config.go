@@ -14,8 +14,15 @@ type Config struct {
 	Group       string `default:"parallax-processor" placeholder:"NAME" help:"Consumer group, and prefix of the transactional ids; no other application on the cluster may use it."`
 	Instance    string `placeholder:"NAME" help:"Name of this processor, unique in the group and kept over restarts, so that it gets its partitions back at once. Empty: a new member each time."`
 
-	CommitInterval     time.Duration `default:"100ms" help:"How long a transaction collects input; answers are visible after it."`
-	BatchRecords       int           `default:"4096" placeholder:"N" help:"Input records after which a transaction is committed sooner."`
+	Profile        string        `default:"balanced" enum:"latency,balanced,throughput" help:"What to be good at: latency commits each 5ms, balanced each 100ms, throughput each 500ms. It is the default of the four flags that follow, where they are 0."`
+	CommitInterval time.Duration `placeholder:"D" help:"How long a transaction collects input; answers are visible after it. By profile: 5ms, 100ms, 500ms."`
+	BatchRecords   int           `placeholder:"N" help:"Input records after which a transaction is committed sooner. By profile: 8192, 65536, 262144."`
+	FetchWait      time.Duration `placeholder:"D" help:"How long a broker may hold back a fetch that would be empty. By profile: 20ms, 20ms, 50ms."`
+	Linger         time.Duration `placeholder:"D" help:"How long output may wait to be sent together; a commit sends at once. By profile: 1ms, 5ms, 20ms."`
+
+	MaxKeys int `default:"1000000" placeholder:"N" help:"Most keys with open windows, and most producers with ids, in one partition; more of either stop the processor, with nothing lost. 0: no limit."`
+	Buffer  int `default:"64" placeholder:"MIB" help:"Memory for records that were fetched and not yet processed, in MiB, of all partitions together. 0: the client's default."`
+
 	SessionTimeout     time.Duration `default:"45s" help:"How long a dead processor keeps its partitions."`
 	TransactionTimeout time.Duration `placeholder:"D" help:"How long a transaction may stay open; 0 is two thirds of the session timeout, at most 15s."`
 	RestoreStall       time.Duration `default:"2m" help:"How long a restore may wait without any progress before it is given up."`
@@ -40,15 +47,19 @@ func (c *Config) Validate() []config.Fault {
 			faults = append(faults, config.Faultf(flag, format, args...))
 		}
 	}
-	transaction := c.transactionTimeout()
+	transaction, pace := c.transactionTimeout(), c.pace()
 	fault(c.Brokers == "", "--brokers", "is empty; name at least one broker, such as 127.0.0.1:9092")
 	fault(c.TopicPrefix == "", "--topic-prefix", "is empty")
 	fault(c.Views == "", "--views", "is empty; name a file, such as views.yaml")
 	fault(c.Group == "", "--group", "is empty")
-	fault(c.BatchRecords < 1 || c.BatchRecords > 1_000_000, "--batch-records", "%d must be from 1 to 1000000", c.BatchRecords)
-	fault(c.CommitInterval < time.Millisecond, "--commit-interval", "%v must be at least 1ms", c.CommitInterval)
+	fault(pace.CommitRecords < 1 || pace.CommitRecords > 1_000_000, "--batch-records", "%d must be from 1 to 1000000", pace.CommitRecords)
+	fault(pace.CommitInterval < time.Millisecond, "--commit-interval", "%v must be at least 1ms", pace.CommitInterval)
+	fault(pace.FetchWait < time.Millisecond, "--fetch-wait", "%v must be at least 1ms", pace.FetchWait)
+	fault(pace.Linger < time.Millisecond, "--linger", "%v must be at least 1ms", pace.Linger)
+	fault(c.MaxKeys < 0, "--max-keys", "%d is negative", c.MaxKeys)
+	fault(c.Buffer < 0, "--buffer", "%d is negative", c.Buffer)
 	fault(transaction < time.Second, "--transaction-timeout", "%v must be at least 1s", transaction)
-	fault(transaction < 2*c.CommitInterval, "--commit-interval", "%v must be at most half of the transaction timeout, %v", c.CommitInterval, transaction)
+	fault(transaction < 2*pace.CommitInterval, "--commit-interval", "%v must be at most half of the transaction timeout, %v", pace.CommitInterval, transaction)
 	fault(c.SessionTimeout <= transaction, "--session-timeout", "%v must be longer than the transaction timeout, %v", c.SessionTimeout, transaction)
 	fault(c.RestoreStall < time.Second, "--restore-stall", "%v must be at least 1s", c.RestoreStall)
 	return faults

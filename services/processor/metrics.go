@@ -2,15 +2,22 @@ package processor
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parallax.example/internal/kafka"
 	"parallax.example/services/processor/engine"
 	"parallax.example/services/processor/task"
 )
 
-// collector shows the counters to Prometheus.
-type collector struct{ counters *task.Counters }
+// collector shows the counters to Prometheus. How far the input has come is
+// asked for at each scrape, so that processing does not pay for it.
+type collector struct {
+	counters *task.Counters
+	ends     func(partitions []int32) ([]kafka.Offsets, error)
+	now      func() time.Time
+}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("parallax_processor_"+name, help, append([]string{"partition"}, labels...), nil)
@@ -18,8 +25,10 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	owned        = describe("owned", "1 while this processor owns the partition.")
+	lag          = describe("lag_records", "Input records after the last commit; absent when the brokers do not answer.")
 	offset       = describe("offset", "The next input offset, as of the last commit.")
 	watermark    = describe("watermark_seconds", "Watermark of the partition, in seconds since 1970; absent before anything is believed.")
+	age          = describe("watermark_age_seconds", "How far the watermark is behind the wall clock.")
 	records      = describe("records_total", "Input records of the partition since its first offset, by what became of them.", "outcome")
 	placements   = describe("placements_total", "Placements of valid events since the first offset, by view and outcome.", "view", "outcome")
 	openCells    = describe("open_cells", "Cells of windows that are still open, by view.", "view")
@@ -31,7 +40,9 @@ var (
 func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	for _, n := range c.counters.Snapshot() {
+	snapshot := c.counters.Snapshot()
+	ends := c.endOf(snapshot)
+	for i, n := range snapshot {
 		partition := strconv.Itoa(int(n.Partition))
 		send := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(d, kind, value, append([]string{partition}, labels...)...)
@@ -45,8 +56,12 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(owned, prometheus.GaugeValue, own)
 		send(offset, prometheus.GaugeValue, float64(n.Offset))
+		if n.Owned && ends != nil {
+			send(lag, prometheus.GaugeValue, float64(max(0, ends[i].High-n.Offset)))
+		}
 		if n.Watermark != engine.NoWatermark {
 			send(watermark, prometheus.GaugeValue, float64(n.Watermark)/1e6)
+			send(age, prometheus.GaugeValue, float64(c.now().UnixMicro()-n.Watermark)/1e6)
 		}
 		count(records, n.Valid, "valid")
 		count(records, n.Duplicates, "duplicate")
@@ -63,6 +78,19 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		count(recreated, n.Recreated)
 		ch <- prometheus.MustNewConstHistogram(commitTime, n.Commits.Count, n.Commits.Sum, buckets(&n.Commits), partition)
 	}
+}
+
+// endOf returns the ends of the partitions in the snapshot, or nil.
+func (c collector) endOf(snapshot []task.Counts) []kafka.Offsets {
+	partitions := make([]int32, len(snapshot))
+	for i := range snapshot {
+		partitions[i] = snapshot[i].Partition
+	}
+	ends, err := c.ends(partitions)
+	if err != nil {
+		return nil //nolint:nilerr // a scrape must show the rest above all when brokers are down
+	}
+	return ends
 }
 
 func buckets(d *task.Durations) map[float64]uint64 {

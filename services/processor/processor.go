@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/telemetry"
@@ -15,7 +16,8 @@ import (
 
 // Deps are what a processor takes from outside.
 type Deps struct {
-	Log *slog.Logger // nil discards
+	Log *slog.Logger     // nil discards
+	Now func() time.Time // of metrics; nil is the wall clock
 	// Probe is called at each step of each transaction, for tests and faults;
 	// nil does nothing.
 	Probe func(step task.Step, partition int32) error
@@ -38,6 +40,9 @@ func New(c Config, deps Deps) (*Processor, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
 	text, err := os.ReadFile(c.Views)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the views: %w", err)
@@ -59,29 +64,47 @@ func (p *Processor) Counts() []task.Counts { return p.counters.Snapshot() }
 func (p *Processor) Run(ctx context.Context) error {
 	c := &p.config
 	loop := task.New(task.Config{
-		Kafka:  kafka.Config{Brokers: c.Brokers, ClientID: "parallax-processor", Log: p.deps.Log},
+		Kafka:  p.kafka(),
 		Topics: kafka.NewTopics(c.TopicPrefix), Views: p.views, Log: p.deps.Log,
 		Group: c.Group, Slot: c.Instance,
-		CommitInterval: c.CommitInterval, CommitRecords: c.BatchRecords,
+		Pace: c.pace(), MaxKeys: c.MaxKeys, Buffer: c.Buffer << 20,
 		TransactionTimeout: c.transactionTimeout(), SessionTimeout: c.SessionTimeout, RestoreStall: c.RestoreStall,
 		Counters: &p.counters, Probe: p.deps.Probe,
 	})
 	if c.Metrics == "" {
 		return loop.Run(ctx)
 	}
-	listener, err := net.Listen("tcp", c.Metrics)
+	return p.observed(ctx, loop.Run)
+}
+
+// observed runs the loop with its metrics served.
+func (p *Processor) observed(ctx context.Context, run func(context.Context) error) error {
+	admin, err := kafka.NewAdmin(p.kafka())
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	listener, err := net.Listen("tcp", p.config.Metrics)
 	if err != nil {
 		return fmt.Errorf("cannot serve metrics: %w", err)
 	}
-	registry := telemetry.NewRegistry()
-	registry.MustRegister(collector{&p.counters})
 	serving, end := context.WithCancel(ctx)
+	registry := telemetry.NewRegistry()
+	registry.MustRegister(collector{&p.counters, func(partitions []int32) ([]kafka.Offsets, error) {
+		soon, cancel := context.WithTimeout(serving, time.Second)
+		defer cancel()
+		return admin.Offsets(soon, kafka.NewTopics(p.config.TopicPrefix).Events, partitions)
+	}, p.deps.Now})
 	served := make(chan error, 1)
 	go func() { served <- telemetry.Serve(serving, listener, telemetry.Handler(registry, nil)) }()
-	err = loop.Run(ctx)
+	err = run(ctx)
 	end()
 	if failed := <-served; err == nil {
 		err = failed
 	}
 	return err
+}
+
+func (p *Processor) kafka() kafka.Config {
+	return kafka.Config{Brokers: p.config.Brokers, ClientID: "parallax-processor", Log: p.deps.Log}
 }

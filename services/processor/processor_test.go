@@ -52,7 +52,7 @@ func setUp(tb testing.TB) processor.Config {
 	}
 	return processor.Config{
 		Brokers: b.Addr(), TopicPrefix: "parallax", Views: file, Group: "parallax-processor", Instance: "slot-0",
-		CommitInterval: 100 * time.Millisecond, BatchRecords: 4096, SessionTimeout: 6 * time.Second, RestoreStall: 10 * time.Second,
+		Buffer: 64, SessionTimeout: 6 * time.Second, RestoreStall: 10 * time.Second,
 	}
 }
 
@@ -136,6 +136,11 @@ func TestProcessorServesMetrics(t *testing.T) {
 			`parallax_processor_offset{partition="0"} 250`,
 			`parallax_processor_owned{partition="1"} 1`,
 			`parallax_processor_transactions_total{outcome="rolled-back",partition="2"} 0`,
+			`parallax_processor_lag_records{partition="1"} 0`,
+			`parallax_processor_watermark_age_seconds{partition="0"} `,
+			`parallax_processor_open_cells{partition="3",view="hourly@`,
+			`parallax_processor_commit_seconds_bucket{partition="1",le="10"} `,
+			`parallax_processor_commit_seconds_count{partition="1"} `,
 		} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("no %s in:\n%s", want, text)
@@ -159,7 +164,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Errorf("wrong views: %v", err)
 	}
 	wrong = processor.Config{}
-	if got := wrong.Validate(); len(got) < 6 {
+	if got := wrong.Validate(); len(got) < 5 {
 		t.Errorf("an empty configuration has %d faults: %v", len(got), got)
 	}
 	if got := c.Validate(); len(got) > 0 {

@@ -126,7 +126,7 @@ func (l *lab) config(slot string) task.Config {
 	return task.Config{
 		Kafka: l.kafka, Topics: l.topics, Views: l.views, Log: log,
 		Group: "test-processor", Slot: slot,
-		CommitInterval: 20 * time.Millisecond, CommitRecords: 100,
+		Pace:               task.Pace{CommitInterval: 20 * time.Millisecond, CommitRecords: 100},
 		TransactionTimeout: 5 * time.Second, SessionTimeout: 6 * time.Second, RestoreStall: 10 * time.Second,
 		Counters: &task.Counters{},
 	}

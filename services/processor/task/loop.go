@@ -27,8 +27,10 @@ type Config struct {
 	// restarts; "" joins as a new member each time.
 	Slot string
 
-	CommitInterval     time.Duration // how long a transaction collects; results are visible after it
-	CommitRecords      int           // input records after which it commits sooner
+	Pace
+	MaxKeys int // open keys, and producers, of a partition; 0 is no limit
+	Buffer  int // bytes that may be fetched ahead, of all partitions; 0 is the client's default
+
 	TransactionTimeout time.Duration // the coordinator aborts a transaction that is open for longer
 	SessionTimeout     time.Duration // a member that is silent for longer loses its partitions
 	RestoreStall       time.Duration // a restore without any progress for so long is given up
@@ -38,6 +40,15 @@ type Config struct {
 	// the last two by several partitions at once. Its error counts as the error
 	// of that step.
 	Probe func(step Step, partition int32) error
+}
+
+// Pace is what a loop trades: the age of what is visible, against the costs of
+// making it so.
+type Pace struct {
+	CommitInterval time.Duration // how long a transaction collects; results are visible after it
+	CommitRecords  int           // input records after which it commits sooner
+	FetchWait      time.Duration // how long a broker may hold back an empty answer; 0 is the client's default
+	Linger         time.Duration // how long output may wait for more; 0 is the client's default
 }
 
 // Step names a place in the life of a transaction.
@@ -68,6 +79,10 @@ func New(c Config) *Loop {
 	}
 	return &Loop{config: c, tasks: make(map[int32]*task)}
 }
+
+// pollRecords is how much is read at once: some milliseconds of work, so that
+// commits that have landed or are due do not wait.
+const pollRecords = 4096
 
 // grace is how long Run waits for the last commits after ctx ended: a broker
 // that does not answer must not hold the process.
@@ -109,7 +124,7 @@ func (l *Loop) run(ctx context.Context) (err error) {
 		SessionTimeout: l.config.SessionTimeout,
 		// A restore runs inside a poll, and ends at its own stall first.
 		MaxPollInterval: 10 * l.config.RestoreStall,
-		MaxRecords:      l.config.CommitRecords,
+		MaxRecords:      min(l.config.CommitRecords, pollRecords),
 		OnAssigned:      l.assigned, OnRevoked: l.revoked,
 	})
 	if err != nil {

@@ -2,11 +2,10 @@ package engine
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"parallax.example/internal/event"
-	"parallax.example/internal/view"
+	"parallax.example/internal/result"
 )
 
 // The form of the changelog. A key is the version, the kind, and what it names;
@@ -14,24 +13,34 @@ import (
 // are 64 little-endian words. Keys and values have this form in version 2:
 //
 //	meta      –                     see metaRecord.append
-//	cell      view, start, key      count, sum (high, low), min, max
+//	pane      view, start, key      aggregates
+//	session   view, start, key      told (0 or 1), end-start, aggregates
 //	producer  name                  largest seq
 //	block     number, producer      the bits
 //
-// A view is its position among the view ids in order, which meta lists.
+// A view is 8 bytes of the hash of its id. Aggregates are count, sum (high, low),
+// min, max, then the sketches that the view asks for, histogram before distinct,
+// each as its length and its canonical bytes.
+//
+// Version 1 named views by their positions and had a cell for each window.
 const changelogVersion = 2
 
 const (
 	kindMeta = iota
-	kindCell
+	kindPane
+	kindSession
 	kindProducer
 	kindBlock
 )
 
 func appendMetaKey(dst []byte) []byte { return append(dst, changelogVersion, kindMeta) }
 
-func appendCellKey(dst []byte, view uint8, start int64, key []byte) []byte {
-	dst = append(dst, changelogVersion, kindCell, view)
+func (v *viewState) appendCellKey(dst []byte, start int64, key []byte) []byte {
+	kind := byte(kindPane)
+	if v.isSession() {
+		kind = kindSession
+	}
+	dst = append(append(dst, changelogVersion, kind), v.hash[:]...)
 	return append(binary.BigEndian.AppendUint64(dst, uint64(start)), key...)
 }
 
@@ -44,24 +53,89 @@ func appendBlockKey(dst []byte, number uint64, producer []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, number), producer...)
 }
 
-func appendCell(dst []byte, c *cell) []byte {
-	dst = binary.AppendUvarint(dst, c.agg.Count)
-	dst = binary.AppendVarint(dst, c.agg.SumHigh)
-	dst = binary.AppendVarint(dst, int64(c.agg.SumLow)) // short for sums near zero of either sign
-	dst = binary.AppendVarint(dst, c.agg.Min)
-	return binary.AppendVarint(dst, c.agg.Max)
+// appendCell appends a cell's value. It notes how long its sketches are.
+func (v *viewState) appendCell(dst []byte, id uint32, scratch *[]byte) []byte {
+	if v.isSession() {
+		s := &v.sessions[id]
+		told := byte(0)
+		if s.told {
+			told = 1
+		}
+		dst = binary.AppendUvarint(append(dst, told), uint64(s.end-v.list[id].start))
+	}
+	dst = appendPlain(dst, &v.list[id].agg)
+	if v.sketches == nil {
+		return dst
+	}
+	s, before := &v.cells.sketches[id], len(dst)
+	if v.asks.quantiles {
+		*scratch = s.quantiles.Append((*scratch)[:0])
+		dst = append(binary.AppendUvarint(dst, uint64(len(*scratch))), *scratch...)
+	}
+	if v.asks.distinct {
+		*scratch = s.distinct.Append((*scratch)[:0])
+		dst = append(binary.AppendUvarint(dst, uint64(len(*scratch))), *scratch...)
+	}
+	v.setEncoded(id, len(dst)-before)
+	return dst
 }
 
-func decodeCell(b []byte) (c cell, err error) {
+func (v *viewState) setEncoded(id uint32, n int) {
+	s := &v.cells.sketches[id]
+	v.encoded += uint64(n) - uint64(s.encoded)
+	s.encoded = uint32(n)
+}
+
+func appendPlain(dst []byte, a *result.Plain) []byte {
+	dst = binary.AppendUvarint(dst, a.Count)
+	dst = binary.AppendVarint(dst, a.SumHigh)
+	dst = binary.AppendVarint(dst, int64(a.SumLow)) // short for sums near zero of either sign
+	dst = binary.AppendVarint(dst, a.Min)
+	return binary.AppendVarint(dst, a.Max)
+}
+
+// decodeCell reads a cell's value into a cell and what it has besides.
+func (v *viewState) decodeCell(id uint32, b []byte) error {
 	r := reader{rest: b}
-	c.agg.Count = r.uvarint()
-	c.agg.SumHigh = r.varint()
-	c.agg.SumLow = uint64(r.varint())
-	c.agg.Min, c.agg.Max = r.varint(), r.varint()
-	if c.agg.Count == 0 || c.agg.Min > c.agg.Max {
+	c := &v.list[id]
+	if v.isSession() {
+		v.sessions[id] = session{told: r.below(2) == 1, end: c.start + int64(r.below(1<<60))}
+	}
+	a := &c.agg
+	a.Count = r.uvarint()
+	a.SumHigh = r.varint()
+	a.SumLow = uint64(r.varint())
+	a.Min, a.Max = r.varint(), r.varint()
+	if a.Count == 0 || a.Min > a.Max {
 		r.bad = true
 	}
-	return c, r.end()
+	if v.sketches != nil {
+		if err := v.decodeSketches(id, &r); err != nil {
+			return err
+		}
+	}
+	return r.end()
+}
+
+func (v *viewState) decodeSketches(id uint32, r *reader) error {
+	s, before := &v.cells.sketches[id], len(r.rest)
+	if v.asks.quantiles {
+		if err := s.quantiles.Decode(r.bytes()); err != nil {
+			return err
+		}
+		if n := s.quantiles.Count(); n != v.list[id].agg.Count && !r.bad {
+			return fmt.Errorf("its histogram counts %d values of %d", n, v.list[id].agg.Count)
+		}
+	}
+	if v.asks.distinct {
+		b := r.bytes()
+		if err := s.distinct.Decode(b); err != nil {
+			return err
+		}
+		r.bad = r.bad || len(b) == 0
+	}
+	v.setEncoded(id, before-len(r.rest))
+	return nil
 }
 
 func appendProducer(dst []byte, largest uint64) []byte { return binary.AppendUvarint(dst, largest) }
@@ -89,158 +163,25 @@ func decodeBlock(dst *block, b []byte) error {
 	return nil
 }
 
-// metaRecord is Meta with what the engine needs besides: the clock's state and
-// the sizes of the state, by which a lost record shows.
-type metaRecord struct {
-	Meta
-	believed, seen int64
-	ahead          []stamp
-	ids            dedupSize
-}
-
-func (m *metaRecord) append(dst []byte) []byte {
-	dst = binary.AppendVarint(dst, m.Next)
-	dst = binary.AppendUvarint(dst, m.Transaction)
-	dst = binary.AppendUvarint(dst, uint64(m.Records))
-	dst = binary.AppendUvarint(dst, uint64(m.Changes))
-	dst = appendText(dst, m.TopicID)
-	dst = binary.AppendVarint(dst, int64(m.Partitions))
-	dst = binary.AppendUvarint(dst, uint64(len(m.Views)))
-	for i := range m.Views {
-		v := &m.Views[i]
-		dst = appendText(dst, v.View)
-		dst = binary.AppendUvarint(dst, v.Counted)
-		dst = binary.AppendUvarint(dst, v.Late)
-		dst = binary.AppendUvarint(dst, v.Cells)
-		dst = binary.AppendUvarint(dst, v.Pending)
-	}
-	for _, n := range []uint64{m.Stats.Records, m.Valid, m.Duplicates, m.Stale, m.DeadLetters, m.Punctuation} {
-		dst = binary.AppendUvarint(dst, n)
-	}
-	dst = binary.AppendUvarint(dst, uint64(m.Producers))
-	dst = binary.AppendUvarint(dst, m.ids.blocks)
-	dst = binary.AppendUvarint(dst, m.ids.ids)
-	dst = binary.AppendUvarint(dst, m.ids.largest)
-	dst = binary.AppendVarint(dst, m.Watermark)
-	dst = binary.AppendVarint(dst, m.believed)
-	dst = binary.AppendVarint(dst, m.seen)
-	dst = binary.AppendUvarint(dst, uint64(len(m.ahead)))
-	for _, s := range m.ahead {
-		dst = binary.AppendUvarint(dst, uint64(m.seen-s.position))
-		dst = binary.AppendVarint(dst, s.time)
-	}
-	return dst
-}
-
-func decodeMeta(b []byte) (*metaRecord, error) {
-	r := reader{rest: b}
-	m := &metaRecord{}
-	m.Next = r.varint()
-	m.Transaction = r.uvarint()
-	m.Records = uint32(r.below(1 << 32))
-	m.Changes = uint32(r.below(1 << 32))
-	m.TopicID = r.text()
-	m.Partitions = int32(r.varint())
-	for n := r.below(256); n > 0 && !r.bad; n-- {
-		m.Views = append(m.Views, ViewStats{
-			View: r.text(), Counted: r.uvarint(), Late: r.uvarint(), Cells: r.uvarint(), Pending: r.uvarint(),
-		})
-	}
-	for _, n := range []*uint64{&m.Stats.Records, &m.Valid, &m.Duplicates, &m.Stale, &m.DeadLetters, &m.Punctuation} {
-		*n = r.uvarint()
-	}
-	m.Producers = int(r.below(1 << 32))
-	m.ids = dedupSize{blocks: r.uvarint(), ids: r.uvarint(), largest: r.uvarint()}
-	m.Watermark = r.varint()
-	m.believed, m.seen = r.varint(), r.varint()
-	for n := r.below(1 << 16); n > 0 && !r.bad; n-- {
-		age := r.below(1 << 16)
-		m.ahead = append(m.ahead, stamp{m.seen - int64(age), r.varint()})
-	}
-	return m, r.end()
-}
-
-func appendText(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
-}
-
-var errForm = errors.New("it does not have the form of a record of this version")
-
-// reader takes values off the front of bytes; after a fault it gives zeros.
-type reader struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	return uint64(take(r, n, int64(v)))
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.rest)
-	return take(r, n, v)
-}
-
-func take(r *reader, n int, v int64) int64 {
-	if n <= 0 || r.bad {
-		r.bad = true
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) below(limit uint64) uint64 {
-	v := r.uvarint()
-	if v >= limit {
-		r.bad = true
-		return 0
-	}
-	return v
-}
-
-func (r *reader) byte() byte {
-	if len(r.rest) == 0 {
-		r.bad = true
-		return 0
-	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b
-}
-
-func (r *reader) text() string {
-	n := r.uvarint()
-	if r.bad || n > uint64(len(r.rest)) {
-		r.bad = true
-		return ""
-	}
-	s := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return s
-}
-
-func (r *reader) end() error {
-	if r.bad || len(r.rest) > 0 {
-		return errForm
-	}
-	return nil
-}
-
 // stateKey is a decoded key.
 type stateKey struct {
 	kind   byte
-	view   uint8
-	number uint64 // a window's start or a block's number
-	text   []byte // a key or a producer
+	view   [8]byte
+	number uint64 // a cell's start or a block's number
+	text   []byte // a key or a producer; aliases what was decoded
 }
 
 func decodeKey(b []byte) (k stateKey, err error) {
 	if len(b) < 2 {
 		return k, errForm
 	}
-	if b[0] != changelogVersion {
+	switch b[0] {
+	case changelogVersion:
+	case 1:
+		return k, fmt.Errorf("it has version 1, it was written by an earlier version of this program, and this one reads version %d: "+
+			"run the earlier version, or answer from the first offset on under another topic prefix and group; "+
+			"`parallax processor rebuild` cannot read it either", changelogVersion)
+	default:
 		return k, fmt.Errorf("it has version %d, this program reads version %d", b[0], changelogVersion)
 	}
 	k.kind = b[1]
@@ -249,12 +190,12 @@ func decodeKey(b []byte) (k stateKey, err error) {
 	switch k.kind {
 	case kindMeta:
 		return k, r.end()
-	case kindCell:
-		k.view = r.byte()
-		k.number = r.fixed()
+	case kindPane, kindSession:
+		k.view = [8]byte(r.take(8))
+		k.number = binary.BigEndian.Uint64(r.take(8))
 		limit = event.MaxKey
 	case kindBlock:
-		k.number = r.fixed()
+		k.number = binary.BigEndian.Uint64(r.take(8))
 		if k.number > (1<<64-1)/blockSeqs {
 			r.bad = true
 		}
@@ -267,39 +208,4 @@ func decodeKey(b []byte) (k stateKey, err error) {
 		return k, errForm
 	}
 	return k, nil
-}
-
-func (r *reader) fixed() uint64 {
-	if len(r.rest) < 8 {
-		r.bad = true
-		return 0
-	}
-	v := binary.BigEndian.Uint64(r.rest)
-	r.rest = r.rest[8:]
-	return v
-}
-
-// ViewsError says that the state answers other questions than the engine is to
-// answer. Ids carry the hash of their definition and of the rules of time.
-type ViewsError struct {
-	State, File []string // view.View.ID, sorted
-}
-
-func (e *ViewsError) Error() string {
-	return fmt.Sprintf("the processor refuses to continue: its state answers the views %q, but views.yaml asks for %q; "+
-		"put the former definitions back, or choose another topic prefix to answer the new ones from the first offset on", e.State, e.File)
-}
-
-// ids are the identities of the table's views.
-func (t *table) ids() []string {
-	ids := make([]string, len(t.views))
-	for i := range t.views {
-		ids[i] = t.views[i].def.ID()
-	}
-	return ids
-}
-
-// aligned reports whether a window of the view can start there.
-func aligned(v *view.View, start int64) bool {
-	return start > event.MinTime-v.Window.Size && start < event.EndTime && start%v.Window.Hop == 0
 }

@@ -48,31 +48,72 @@ func checkPlaces(t *testing.T, committed []message) {
 	}
 }
 
-// checkStages demands early*, on-time*, final, in this order, and counts that
-// never fall.
-func checkStages(t *testing.T, committed []message) {
+// checkStages demands early*, on-time*, final, in this order, the first two once
+// per transaction at most, and counts and ends that never fall; of a view that
+// emits final rows only, those. A session's start that was told of in an earlier
+// transaction may be retracted instead, once, and never comes back.
+func checkStages(t *testing.T, f *view.File, committed []message, stages map[result.Stage]int) {
 	t.Helper()
-	last := map[result.Cell]result.Result{}
+	defs := map[string]*view.View{}
+	for i := range f.Views {
+		defs[f.Views[i].ID()] = &f.Views[i]
+	}
+	last := map[string]result.Result{}
 	for _, m := range committed {
 		if m.topic != engine.Results {
 			continue
 		}
 		x := decodeResult(t, m)
-		l := last[x.Cell()]
-		ok := x.Agg.Count >= l.Agg.Count && x.Stage >= l.Stage
+		l := last[string(m.key)]
+		def := defs[string(x.View)]
+		stages[x.Stage]++
+		ok := x.Stage >= l.Stage && (x.Stage == result.Final || !def.FinalOnly)
+		if x.Stage == result.Retracted {
+			ok = ok && (l.Stage == result.Early || l.Stage == result.OnTime) && l.Span == x.Span && x.Place.Transaction > l.Place.Transaction
+		} else {
+			ok = ok && x.Agg.Count >= l.Agg.Count && x.Span.End >= l.Span.End
+		}
 		switch x.Stage {
 		case result.Early:
-			ok = ok && x.Span.End > x.Watermark
+			ok = ok && x.Span.End > x.Watermark && x.Place.Transaction > l.Place.Transaction
 		case result.OnTime:
-			ok = ok && x.Span.End <= x.Watermark
-		case result.Final:
-			ok = ok && l.Stage != result.Final
+			ok = ok && x.Span.End <= x.Watermark && x.Place.Transaction > l.Place.Transaction
+		case result.Final, result.Retracted:
+			ok = ok && l.Stage != x.Stage
 		}
 		if !ok {
 			t.Errorf("%+v after %+v", x, l)
 		}
-		last[x.Cell()] = x
+		last[string(m.key)] = x
 	}
+}
+
+// checkLast demands that the last row of each open window is that of the oracle,
+// and that every other window's last row is final or retracted.
+func checkLast(t *testing.T, f *view.File, want *oracle.Answer, committed []message) {
+	t.Helper()
+	final := map[string]bool{}
+	for i := range f.Views {
+		final[f.Views[i].ID()] = f.Views[i].FinalOnly
+	}
+	last := map[string]result.Result{}
+	for _, m := range committed {
+		if m.topic == engine.Results {
+			last[string(m.key)] = decodeResult(t, m)
+		}
+	}
+	got, open := map[result.Cell]result.Agg{}, map[result.Cell]result.Agg{}
+	for _, x := range last {
+		if x.Stage < result.Final {
+			got[x.Cell()] = x.Agg
+		}
+	}
+	for c, agg := range want.Open {
+		if !final[c.View] {
+			open[c] = agg
+		}
+	}
+	same(t, "last rows of open windows", got, open)
 }
 
 // checkCauses demands of a row that is not final that it names the last record
@@ -92,7 +133,7 @@ func checkCauses(t *testing.T, r *rand.Rand, f *view.File, log []oracle.Record, 
 		if x.Place.Scheduled != 1000+x.Place.Offset {
 			t.Errorf("scheduled %d at offset %d", x.Place.Scheduled, x.Place.Offset)
 		}
-		if x.Stage == result.Final {
+		if x.Stage >= result.Final {
 			continue
 		}
 		prefix := log[:end[x.Place.Offset]]

@@ -1,12 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 
 	"parallax.example/internal/event"
 	"parallax.example/internal/result"
@@ -21,39 +18,47 @@ type Engine struct {
 
 	topicID    string
 	partitions int32
+	limit      int
+	silent     bool
 
 	next        int64 // the next input offset
 	transaction uint64
 	clock       clock
 	dedup       dedup
-	table       table
-	stats       Stats
-	closeAt     int64 // the watermark that closes the next window; MaxInt64 if none is open
+	keys        names
+	views       []viewState // by id
+	stats       Stats       // Views as views
+	closeAt     int64       // no window or session closes at a lower watermark
 
 	record  event.Record // the one being judged
+	value   []byte       // its bytes
+	cause   cause        // its place
 	ordinal uint32       // of the next record with a Place
+	row     result.Result
+	scratch []byte // for the row's sketches
 
 	open    bool // a transaction has begun
 	flushed bool // and its Flush was called
+	failed  bool // and can only be rolled back
 	before  struct {
 		next  int64
 		clock clock
 		stats Stats
 	}
 
-	load *loading // nil once loaded, or if nothing was to be loaded
+	load     *loading            // nil once loaded, or if nothing was to be loaded
+	changing bool                // the transaction is that of Change
+	foreign  map[string]struct{} // keys that it takes off the changelog
 }
 
 // New makes the empty state of a partition. The views are answered in the order
 // of their ids, whatever their order in the file.
 func New(f *view.File, topic string, partition int32) *Engine {
-	views := slices.Clone(f.Views)
-	slices.SortFunc(views, func(a, b view.View) int { return cmp.Compare(a.ID(), b.ID()) })
-	e := &Engine{rule: f.Time, topic: topic, partition: partition, table: newTable(views), dedup: newDedup(), closeAt: math.MaxInt64}
+	e := &Engine{rule: f.Time, topic: topic, partition: partition, keys: newNames(), dedup: newDedup(), closeAt: math.MaxInt64}
+	e.views = newViews(f, &e.keys)
 	e.clock = newClock(&e.rule)
-	e.stats.Watermark = NoWatermark
-	for i := range views {
-		e.stats.Views = append(e.stats.Views, ViewStats{View: views[i].ID()})
+	for i := range e.views {
+		e.stats.Views = append(e.stats.Views, ViewStats{View: string(e.views[i].id)})
 	}
 	return e
 }
@@ -70,18 +75,11 @@ func (e *Engine) Next() int64 { return e.next }
 // Transaction returns the number of committed transactions.
 func (e *Engine) Transaction() uint64 { return e.transaction }
 
-// Stats returns the totals, including those of the open transaction.
-func (e *Engine) Stats() Stats {
-	var s Stats
-	s.copyFrom(&e.stats)
-	s.Watermark, s.Producers = e.clock.watermark, e.dedup.names.len()
-	return s
-}
-
 // Apply judges the records of a batch and folds them in. It appends exclusions,
 // dead letters and final rows, in the order in which they come about. Offsets
-// must ascend over all batches; b is not kept.
-func (e *Engine) Apply(b *Batch, out *Output) {
+// must ascend over all batches; b is not kept. After an error, which is a
+// *LimitError, only Rollback is allowed.
+func (e *Engine) Apply(b *Batch, out *Output) error {
 	e.begin()
 	if e.flushed {
 		panic("BUG: Apply after Flush: commit or roll back first")
@@ -91,14 +89,26 @@ func (e *Engine) Apply(b *Batch, out *Output) {
 		if offset < e.next {
 			panic(fmt.Sprintf("BUG: offset %d applied to a state that has come to %d", offset, e.next))
 		}
-		e.judge(offset, b.Timestamps[i], b.Data[start:b.Ends[i]:b.Ends[i]], out)
+		keys, producers := e.keys.open, e.dedup.names.len()
+		e.cause = cause{offset, b.Timestamps[i]}
+		e.value = b.Data[start:b.Ends[i]:b.Ends[i]]
+		e.judge(out)
+		if e.limit > 0 && (e.keys.open > keys || e.dedup.names.len() > producers) {
+			if err := e.exceeded(keys, producers); err != nil {
+				return err
+			}
+		}
 		e.next, start = offset+1, b.Ends[i]
 	}
+	return nil
 }
 
 func (e *Engine) begin() {
 	if e.load != nil {
 		panic("BUG: the changelog was not loaded to its end: call Loaded first")
+	}
+	if e.failed {
+		panic("BUG: the transaction can only be rolled back")
 	}
 	if e.open {
 		return
@@ -115,10 +125,13 @@ func (e *Engine) Commit() {
 	if !e.flushed {
 		panic("BUG: Commit without Flush: the changelog would miss the transaction")
 	}
-	e.table.commit()
+	for v := range e.views {
+		e.views[v].commit()
+	}
 	e.dedup.commit()
 	e.transaction++
 	e.over()
+	e.changing, e.foreign = false, nil
 }
 
 // Rollback puts the state back to what it was at the last Commit.
@@ -126,31 +139,36 @@ func (e *Engine) Rollback() {
 	if !e.open {
 		return
 	}
-	e.table.rollback()
+	for v := range e.views {
+		e.views[v].rollback()
+	}
 	e.dedup.rollback()
 	e.next = e.before.next
 	e.clock.copyFrom(&e.before.clock)
 	e.stats.copyFrom(&e.before.stats)
 	e.schedule()
 	e.over()
+	if e.changing {
+		e.failed = true // the changelog is still that of other views
+	}
 }
 
-func (e *Engine) over() { e.open, e.flushed, e.ordinal = false, false, 0 }
+func (e *Engine) over() { e.open, e.flushed, e.failed, e.ordinal = false, false, false, 0 }
 
-func (e *Engine) judge(offset, timestamp int64, value []byte, out *Output) {
+// judge takes in the record that value and cause stand for.
+func (e *Engine) judge(out *Output) {
 	e.stats.Records++
 	r := &e.record
-	if err := r.Decode(value); err != nil {
+	if err := r.Decode(e.value); err != nil {
 		var refused *event.Invalid
 		errors.As(err, &refused) // as Decode promises
-		e.deadLetter(offset, timestamp, value, refused.Reason, refused.Detail, out)
+		e.deadLetter(refused.Reason, refused.Detail, out)
 		return
 	}
 	if r.Kind == event.KindPunctuation {
 		p := &r.Punctuation
 		if !e.rule.Accepts(p.Sender) {
-			detail := fmt.Sprintf("punctuation is not accepted from %q", p.Sender)
-			e.deadLetter(offset, timestamp, value, event.Unauthorized, detail, out)
+			e.deadLetter(event.Unauthorized, fmt.Sprintf("punctuation is not accepted from %q", p.Sender), out)
 			return
 		}
 		e.stats.Punctuation++
@@ -161,134 +179,70 @@ func (e *Engine) judge(offset, timestamp int64, value []byte, out *Output) {
 			switch e.dedup.admit(ev.Producer, ev.Seq) {
 			case duplicate:
 				e.stats.Duplicates++
-				e.exclude(result.Exclusion{Cause: result.Duplicate}, offset, timestamp, value, out)
+				e.excludeRepeated(result.Duplicate, out)
 				return
 			case stale:
 				e.stats.Stale++
-				e.exclude(result.Exclusion{Cause: result.Stale}, offset, timestamp, value, out)
+				e.excludeRepeated(result.Stale, out)
 				return
 			}
 		}
 		e.stats.Valid++
-		e.place(offset, timestamp, value, out)
+		e.answer(out)
 		e.clock.event(ev.Time)
 	}
 	if e.clock.watermark >= e.closeAt {
-		e.close(offset, timestamp, out)
+		e.close(out)
 	}
 }
 
-// place puts the event into its windows of each view, by the watermark that
-// stood before it.
-func (e *Engine) place(offset, timestamp int64, value []byte, out *Output) {
-	t, ev := &e.table, &e.record.Event
-	key, interned := t.keys.find(ev.Key)
-	for v := range t.views {
-		w, stats := &t.views[v], &e.stats.Views[v]
-		size, hop := w.def.Window.Size, w.def.Window.Hop
-		last := w.lastStart(ev.Time)
-		start := last - size + hop
-		for ; start <= last && w.def.Closed(start+size, e.clock.watermark); start += hop {
-			stats.Late++
-			e.exclude(result.Exclusion{
-				Cause: result.Late, View: w.id, Span: view.Span{Start: start, End: start + size},
-			}, offset, timestamp, value, out)
+// eventKey is the key of the event being judged.
+type eventKey struct {
+	id    uint32
+	known bool // else it has no id yet
+}
+
+// answer puts the event into each view, by the watermark that stood before it.
+func (e *Engine) answer(out *Output) {
+	var key eventKey
+	key.id, key.known = e.keys.find(e.record.Event.Key)
+	for i := range e.views {
+		v, stats := &e.views[i], &e.stats.Views[i]
+		if v.isSession() {
+			e.placeSession(v, stats, &key, out)
+		} else {
+			e.place(v, stats, &key, out)
 		}
-		if start > last {
-			continue
-		}
-		if !interned {
-			key, interned = t.keys.add(ev.Key), true
-		}
-		e.closeAt = min(e.closeAt, start+size+w.def.Lateness)
-		placements, fresh := t.fold(v, w.position(start), start, last, key, ev.Value, cause{offset, timestamp})
-		stats.Counted += placements
-		stats.Pending += placements
-		stats.Cells += fresh
 	}
 }
 
-// close emits the final rows of the windows that the watermark has closed, by
-// view, start and key.
-func (e *Engine) close(offset, timestamp int64, out *Output) {
-	for v := range e.table.views {
-		o, stats := &e.table.views[v], &e.stats.Views[v]
-		for len(o.list) > 0 && o.def.Closed(o.list[0].start+o.def.Window.Size, e.clock.watermark) {
-			w, cells := e.table.close(v)
-			span := view.Span{Start: w.start, End: w.start + o.def.Window.Size}
-			stats.Cells -= uint64(len(cells))
-			for _, id := range cells {
-				c := &e.table.cells[id]
-				stats.Pending -= c.agg.Count
-				e.row(o, span, c, result.Final, offset, timestamp, out)
-			}
-		}
+// intern gives the event's key an id.
+func (e *Engine) intern(key *eventKey) uint32 {
+	if !key.known {
+		key.id, key.known = e.keys.add(e.record.Event.Key), true
 	}
-	e.schedule()
+	return key.id
 }
 
-// schedule finds the watermark that closes the next window.
+// close emits the final rows of what the watermark has closed.
+func (e *Engine) close(out *Output) {
+	e.closeAt = math.MaxInt64
+	for i := range e.views {
+		v, stats := &e.views[i], &e.stats.Views[i]
+		if v.isSession() {
+			e.closeSessions(v, stats, out)
+		} else {
+			e.closeWindows(v, stats, out)
+		}
+		e.closeAt = min(e.closeAt, v.closeAt())
+	}
+}
+
+// schedule makes anew what says when something closes.
 func (e *Engine) schedule() {
 	e.closeAt = math.MaxInt64
-	for v := range e.table.views {
-		if o := &e.table.views[v]; len(o.list) > 0 {
-			e.closeAt = min(e.closeAt, o.list[0].start+o.def.Window.Size+o.def.Lateness)
-		}
+	for i := range e.views {
+		e.views[i].schedule(e.clock.watermark)
+		e.closeAt = min(e.closeAt, e.views[i].closeAt())
 	}
-}
-
-// row emits a cell's row by its stage.
-func (e *Engine) row(o *openWindows, span view.Span, c *cell, stage result.Stage, offset, timestamp int64, out *Output) {
-	key := e.table.keys.text(c.key)
-	r := result.Result{
-		Place: e.at(offset, timestamp), View: o.id, Stage: stage,
-		Watermark: e.clock.watermark, Span: span, Key: key, Agg: result.Agg{Plain: c.agg},
-	}
-	out.begin(Results)
-	out.data = result.AppendKey(out.data, o.id, key, span.Start, e.partition)
-	out.keyDone()
-	out.data = r.Append(out.data)
-	out.done()
-}
-
-func (e *Engine) exclude(x result.Exclusion, offset, timestamp int64, value []byte, out *Output) {
-	x.Place, x.Watermark, x.Event = e.at(offset, timestamp), e.clock.watermark, value
-	out.begin(Excluded)
-	out.data = e.excludedKey(out.data, offset)
-	out.keyDone()
-	out.data = x.Append(out.data)
-	out.done()
-}
-
-// excludedKey appends id:PRODUCER/SEQ, or at:PARTITION/OFFSET for an event
-// without an id.
-func (e *Engine) excludedKey(dst []byte, offset int64) []byte {
-	if ev := &e.record.Event; ev.HasID {
-		dst = append(append(append(dst, "id:"...), ev.Producer...), '/')
-		return strconv.AppendUint(dst, ev.Seq, 10)
-	}
-	dst = strconv.AppendInt(append(dst, "at:"...), int64(e.partition), 10)
-	return strconv.AppendInt(append(dst, '/'), offset, 10)
-}
-
-func (e *Engine) deadLetter(offset, timestamp int64, value []byte, reason event.Reason, detail string, out *Output) {
-	e.stats.DeadLetters++
-	d := result.DeadLetter{
-		Place: e.at(offset, timestamp), Topic: e.topic, Reason: string(reason), Detail: detail,
-		Raw: value, Size: uint64(len(value)),
-	}
-	out.begin(DeadLetters)
-	out.noKey()
-	out.data = d.Append(out.data)
-	out.done()
-}
-
-// at is the place of the next record of the output.
-func (e *Engine) at(offset, timestamp int64) result.Place {
-	p := result.Place{
-		Partition: e.partition, Offset: offset, Scheduled: timestamp,
-		Transaction: e.transaction + 1, Ordinal: e.ordinal,
-	}
-	e.ordinal++
-	return p
 }

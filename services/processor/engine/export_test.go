@@ -2,8 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -12,25 +14,57 @@ import (
 	"parallax.example/internal/view"
 )
 
-// Open returns the open cells.
+// Open returns the rows of the open windows and sessions.
 func (e *Engine) Open() map[result.Cell]result.Agg {
+	folds := map[result.Cell]*result.Fold{}
+	for i := range e.views {
+		v := &e.views[i]
+		for id := range v.list {
+			if !v.lives(uint32(id)) {
+				continue
+			}
+			for _, span := range v.openSpans(uint32(id), e.clock.watermark) {
+				cell := result.Cell{View: string(v.id), Key: string(e.keys.text(v.list[id].key)), Partition: e.partition, Span: span}
+				if folds[cell] == nil {
+					folds[cell] = result.NewFold(v.def)
+				}
+				agg := v.agg(uint32(id))
+				folds[cell].Row(&agg)
+			}
+		}
+	}
 	open := map[result.Cell]result.Agg{}
-	for _, s := range e.table.index {
-		if s == 0 {
-			continue
-		}
-		c := &e.table.cells[s-1]
-		w := &e.table.windows[c.window]
-		if w.closed {
-			continue
-		}
-		def := e.table.views[w.view].def
-		open[result.Cell{
-			View: def.ID(), Key: string(e.table.keys.text(c.key)), Partition: e.partition,
-			Span: view.Span{Start: w.start, End: w.start + def.Window.Size},
-		}] = result.Agg{Plain: c.agg}
+	for cell, f := range folds {
+		open[cell] = f.Agg()
 	}
 	return open
+}
+
+// lives says that a cell is in use and does not leave with the transaction.
+func (v *viewState) lives(id uint32) bool {
+	return v.list[id].key != noKey && !slices.ContainsFunc(v.steps, func(s step) bool { return s.cell == id && s.removed })
+}
+
+func (v *viewState) openSpans(id uint32, watermark int64) (spans []view.Span) {
+	if v.isSession() {
+		return []view.Span{v.span(id)}
+	}
+	w := v.def.Window
+	for first, start := w.Starts(v.list[id].start); start >= first; start -= w.Hop {
+		if !v.def.Closed(start+w.Size, watermark) {
+			spans = append(spans, view.Span{Start: start, End: start + w.Size})
+		}
+	}
+	return spans
+}
+
+func (v *viewState) agg(id uint32) result.Agg {
+	a := result.Agg{Plain: v.list[id].agg}
+	if v.sketches != nil {
+		s := &v.cells.sketches[id]
+		a.Quantiles, a.Distinct = string(s.quantiles.Append(nil)), string(s.distinct.Append(nil))
+	}
+	return a
 }
 
 // Dump writes the whole state down, in an order that does not depend on ids,
@@ -38,9 +72,28 @@ func (e *Engine) Open() map[result.Cell]result.Agg {
 // is to be called outside of transactions.
 func (e *Engine) Dump() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "next %d transaction %d source %q %d closeAt %d\nclock %d %d %d %v\nstats %+v\n",
-		e.next, e.transaction, e.topicID, e.partitions, e.closeAt, e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead, e.Stats())
-	b.WriteString(e.table.dump())
+	fmt.Fprintf(&b, "next %d transaction %d source %q %d\nclock %d %d %d %v\nstats %+v\n",
+		e.next, e.transaction, e.topicID, e.partitions, e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead, e.Stats())
+	refs, known := map[uint32]int32{}, e.keys.len()
+	closeAt := int64(math.MaxInt64)
+	for i := range e.views {
+		v := &e.views[i]
+		b.WriteString(v.dump(refs, e.clock.watermark, &e.stats.Views[i]))
+		for id := range v.list {
+			if v.list[id].key != noKey {
+				for _, s := range v.openSpans(uint32(id), e.clock.watermark) {
+					closeAt = min(closeAt, s.End+v.def.Lateness)
+				}
+			}
+		}
+	}
+	must(e.closeAt <= closeAt && (closeAt == math.MaxInt64 || e.clock.watermark < closeAt), "closeAt")
+	must(len(refs) == known && e.keys.open == known, "keys lost")
+	for key, n := range refs {
+		must(e.keys.list[key].refs == n && e.keys.list[key].cells == n, "references of a key")
+		id, ok := e.keys.find(e.keys.text(key))
+		must(ok && id == key, "index of keys")
+	}
 	b.WriteString(e.dedup.dump())
 	return b.String()
 }
@@ -51,40 +104,86 @@ func must(ok bool, what string) {
 	}
 }
 
-func (t *table) dump() string {
+func (v *viewState) dump(refs map[uint32]int32, watermark int64, stats *ViewStats) string {
+	must(len(v.touched)+len(v.causes)+len(v.steps)+len(v.images)+len(v.retracted)+v.panes.expired == 0 && v.before == v.encoded, "undo log not empty")
 	var lines []string
-	refs := map[uint32]int32{}
-	listed, windows := 0, 0
-	for v := range t.views {
-		must(!t.views[v].changed, "undo log not empty")
-		for _, o := range t.views[v].list {
-			windows++
-			w := &t.windows[o.id]
-			must(w.start == o.start && int(w.view) == v && !w.closed && !w.fresh && w.cells > 0, "window")
-			n := uint32(0)
-			for id := w.first; id != 0; id = t.cells[id-1].next {
-				c := &t.cells[id-1]
-				found, ok := t.find(o.id, c.key)
-				must(ok && found == id-1 && c.touch == 0, "index")
-				refs[c.key]++
-				n++
-				lines = append(lines, fmt.Sprintf("cell %s %d %q %+v",
-					t.views[v].def.ID(), w.start, t.keys.text(c.key), c.agg))
-			}
-			must(n == w.cells, "count of a window's cells")
-			listed += int(n)
+	byKey := map[uint32][]uint32{}
+	var encoded, pending uint64
+	for id := range v.list {
+		c := &v.list[id]
+		if c.key == noKey {
+			continue
 		}
+		must(c.touch == 0, "a cell that is touched")
+		refs[c.key]++
+		byKey[c.key] = append(byKey[c.key], uint32(id))
+		spans := v.openSpans(uint32(id), watermark)
+		must(len(spans) > 0 && !v.def.Closed(spans[0].End, watermark), "a closed cell")
+		pending += c.agg.Count * uint64(len(spans))
+		told := false
+		if v.isSession() {
+			told = v.sessions[id].told
+			must(v.sessions[id].queued > 0, "a session that is not queued")
+			must(slices.Contains(v.queue, due{v.sessions[id].queued, uint32(id)}), "a session without its entry")
+		}
+		if v.sketches != nil {
+			encoded += uint64(v.cells.sketches[id].encoded)
+		}
+		lines = append(lines, fmt.Sprintf("cell %s %v %q %+v %v", v.id, spans[0], v.keys.text(c.key), v.agg(uint32(id)), told))
 	}
-	must(listed == t.len(), "cells lost")
-	must(windows == len(t.windows)-len(t.freeWindows), "windows lost")
-	must(len(refs) == t.keys.len(), "keys lost")
-	for key, n := range refs {
-		must(t.keys.list[key].refs == n, "references of a key")
-		id, ok := t.keys.find(t.keys.text(key))
-		must(ok && id == key, "index of keys")
+	must(len(lines) == v.len() && len(lines) == int(stats.Cells), "cells lost")
+	must(pending == stats.Pending && encoded == v.encoded, "totals")
+	for key, ids := range byKey {
+		v.checkList(key, ids)
+	}
+	for key := range v.hint {
+		must(v.hint[key] == 0 || len(byKey[uint32(key)]) > 0, "a hint without cells")
+	}
+	v.checkMilestones()
+	if v.isSession() {
+		must(len(v.panes.list) == 0, "panes of sessions")
+	} else {
+		v.checkPanes(len(lines))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+func (v *viewState) checkList(key uint32, ids []uint32) {
+	slices.SortFunc(ids, func(a, b uint32) int { return cmp.Compare(v.list[a].start, v.list[b].start) })
+	before := uint32(0)
+	for i, id := range ids {
+		must(v.list[id].earlier == before, "earlier")
+		if i > 0 {
+			must(v.list[before-1].later == id+1 && v.list[before-1].start < v.list[id].start, "later")
+			must(!v.isSession() || v.sessions[before-1].end <= v.list[id].start, "sessions overlap")
+		}
+		before = id + 1
+	}
+	must(v.list[before-1].later == 0, "the last cell of a key")
+	hint := v.hint[key]
+	must(hint != 0 && slices.Contains(ids, hint-1), "hint")
+}
+
+func (v *viewState) checkMilestones() {
+	for key, list := range v.far {
+		must(len(list) > 0, "no milestones")
+		for i, id := range list {
+			must(v.list[id].key == key && (i == 0 || v.list[list[i-1]].start < v.list[id].start), "milestone")
+		}
+	}
+}
+
+func (v *viewState) checkPanes(cells int) {
+	n := 0
+	for i, p := range v.panes.list {
+		must(len(p.cells) > 0 && (i == 0 || v.panes.list[i-1].start < p.start), "pane")
+		for _, id := range p.cells {
+			must(v.list[id].key != noKey && v.list[id].start == p.start, "cell of a pane")
+			n++
+		}
+	}
+	must(n == cells, "cells in panes")
 }
 
 func (d *dedup) dump() string {
@@ -130,7 +229,10 @@ func (e *Engine) CommitUnflushed() {
 
 // Capacity returns how many cells, keys and blocks there is memory for.
 func (e *Engine) Capacity() (cells, keys, blocks int) {
-	return len(e.table.cells), len(e.table.keys.list), len(e.dedup.blocks)
+	for i := range e.views {
+		cells += len(e.views[i].list)
+	}
+	return cells, len(e.keys.list), len(e.dedup.blocks)
 }
 
 // CellSize is the memory of a cell in bytes.

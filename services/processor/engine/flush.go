@@ -1,23 +1,33 @@
 package engine
 
-import (
-	"parallax.example/internal/result"
-	"parallax.example/internal/view"
-)
-
-// Flush ends the transaction's output: a row of each cell that the transaction
-// touched and left open, then the changes of the state, then the meta record.
-// It is to be called once before Commit, also when nothing was applied.
+// Flush ends the transaction's output: rows of what the transaction touched and
+// left open, then the changes of the state, then the meta record. It is to be
+// called once before Commit, also when nothing was applied.
 func (e *Engine) Flush(out *Output) {
 	e.begin()
 	if e.flushed {
 		panic("BUG: Flush twice in one transaction")
 	}
+	for i := range e.views {
+		switch v := &e.views[i]; {
+		case v.isSession():
+			e.updateSessions(v, out)
+		case !v.def.FinalOnly:
+			e.updateWindows(v, out)
+		}
+	}
+	e.flushState(out)
+}
+
+// flushState emits the changes of the state and the meta record.
+func (e *Engine) flushState(out *Output) {
 	e.flushed = true
-	e.flushRows(out)
 	first := out.Len()
-	e.flushCells(out)
+	for i := range e.views {
+		e.flushCells(&e.views[i], out)
+	}
 	e.flushIDs(out)
+	e.flushForeign(out)
 	changes := out.Len() - first
 	out.begin(Changelog)
 	out.data = appendMetaKey(out.data)
@@ -26,48 +36,33 @@ func (e *Engine) Flush(out *Output) {
 	out.done()
 }
 
-func (e *Engine) flushRows(out *Output) {
-	t := &e.table
-	for i := range t.touched {
-		c := &t.cells[t.touched[i].cell]
-		w := &t.windows[c.window]
-		if w.closed {
+func (e *Engine) flushCells(v *viewState, out *Output) {
+	for i := range v.touched {
+		t := &v.touched[i]
+		c := &v.list[t.cell]
+		if !t.fresh && (t.removed || t.start != c.start) {
+			e.flushRemoved(v, t.start, c.key, out)
+		}
+		if t.removed {
 			continue
 		}
-		o := &t.views[w.view]
-		span := view.Span{Start: w.start, End: w.start + o.def.Window.Size}
-		stage := result.Early
-		if span.End <= e.clock.watermark {
-			stage = result.OnTime
+		out.begin(Changelog)
+		out.data = v.appendCellKey(out.data, c.start, e.keys.text(c.key))
+		out.keyDone()
+		out.data = v.appendCell(out.data, t.cell, &e.scratch)
+		out.done()
+	}
+	for _, s := range v.steps {
+		if c := &v.list[s.cell]; s.removed && c.touch == 0 {
+			e.flushRemoved(v, c.start, c.key, out)
 		}
-		e.row(o, span, c, stage, t.causes[i].offset, t.causes[i].scheduled, out)
 	}
 }
 
-func (e *Engine) flushCells(out *Output) {
-	t := &e.table
-	for i := range t.touched {
-		c := &t.cells[t.touched[i].cell]
-		w := &t.windows[c.window]
-		if w.closed {
-			continue
-		}
-		out.begin(Changelog)
-		out.data = appendCellKey(out.data, w.view, w.start, t.keys.text(c.key))
-		out.keyDone()
-		out.data = appendCell(out.data, c)
-		out.done()
-	}
-	for _, id := range t.leaving {
-		c := &t.cells[id]
-		if c.touch != 0 && t.touched[c.touch-1].fresh {
-			continue // the changelog never heard of it
-		}
-		w := &t.windows[c.window]
-		out.begin(Changelog)
-		out.data = appendCellKey(out.data, w.view, w.start, t.keys.text(c.key))
-		out.tombstoneDone()
-	}
+func (e *Engine) flushRemoved(v *viewState, start int64, key uint32, out *Output) {
+	out.begin(Changelog)
+	out.data = v.appendCellKey(out.data, start, e.keys.text(key))
+	out.tombstoneDone()
 }
 
 func (e *Engine) flushIDs(out *Output) {
@@ -102,17 +97,4 @@ func (e *Engine) flushIDs(out *Output) {
 		out.data = appendBlockKey(out.data, o.number, d.names.text(o.producer))
 		out.tombstoneDone()
 	}
-}
-
-// meta is the meta record of the open transaction.
-func (e *Engine) meta(changes uint32) *metaRecord {
-	m := &metaRecord{
-		Meta: Meta{
-			Next: e.next, Transaction: e.transaction + 1, Records: e.ordinal, Changes: changes,
-			TopicID: e.topicID, Partitions: e.partitions, Stats: e.Stats(),
-		},
-		believed: e.clock.believed, seen: e.clock.seen, ahead: e.clock.ahead,
-		ids: e.dedup.size,
-	}
-	return m
 }

@@ -1,16 +1,18 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	"parallax.example/internal/event"
 	"parallax.example/internal/view"
 )
 
-// loading is what Load keeps until Loaded.
+// loading is what Load keeps until Loaded or Change.
 type loading struct {
-	meta  *metaRecord
-	fault error // reported after the views were compared: another view may be its cause
+	meta    *metaRecord
+	foreign map[string]struct{} // keys of cells of views that the file lacks
 }
 
 // Load takes in one record of the changelog; records come in offset order, from
@@ -21,15 +23,15 @@ func (e *Engine) Load(key, value []byte) error {
 		panic("BUG: Load into an engine that has begun")
 	}
 	if e.load == nil {
-		e.load = &loading{}
+		e.load = &loading{foreign: map[string]struct{}{}}
 	}
 	k, err := decodeKey(key)
 	if err == nil {
 		switch k.kind {
 		case kindMeta:
 			err = e.loadMeta(value)
-		case kindCell:
-			err = e.loadCell(k, value)
+		case kindPane, kindSession:
+			err = e.loadCell(k, key, value)
 		case kindProducer:
 			err = e.loadProducer(k, value)
 		case kindBlock:
@@ -51,46 +53,51 @@ func (e *Engine) loadMeta(value []byte) error {
 	return nil
 }
 
-func (e *Engine) loadCell(k stateKey, value []byte) error {
-	t, start := &e.table, int64(k.number)
-	if int(k.view) >= len(t.views) || !aligned(t.views[k.view].def, start) {
-		if e.load.fault == nil {
-			e.load.fault = fmt.Errorf("cannot place the cell of view %d, window start %d, key %q: no view has such a window", k.view, start, k.text)
-		}
+func (e *Engine) loadCell(k stateKey, raw, value []byte) error {
+	i := slices.IndexFunc(e.views, func(v viewState) bool { return v.hash == k.view })
+	switch {
+	case i < 0 && value == nil:
+		delete(e.load.foreign, string(raw))
+		return nil
+	case i < 0:
+		e.load.foreign[string(raw)] = struct{}{}
 		return nil
 	}
-	w := &t.views[k.view]
-	i := w.position(start)
-	key, interned := t.keys.find(k.text)
+	v, start := &e.views[i], int64(k.number)
+	if v.isSession() != (k.kind == kindSession) || !v.possible(start) {
+		return errForm
+	}
+	key, known := e.keys.find(k.text)
+	var before, after uint32
+	if known {
+		before, after = v.seek(key, start)
+	}
+	found := before != 0 && v.list[before-1].start == start
 	if value == nil {
-		if !interned || i == len(w.list) || w.list[i].start != start {
-			return nil // compaction may have taken the value already
-		}
-		window := w.list[i].id
-		if id, ok := t.find(window, key); ok {
-			t.remove(id)
-		}
-		if t.windows[window].cells == 0 {
-			w.list, w.hint = slices.Delete(w.list, i, i+1), 0
-			t.freeWindows = append(t.freeWindows, window)
+		if found { // compaction may have taken the value already
+			v.unlink(before - 1)
+			v.release(before - 1)
 		}
 		return nil
 	}
-	c, err := decodeCell(value)
-	if err != nil {
-		return err
+	if !known {
+		key = e.keys.add(k.text)
 	}
-	if !interned {
-		key = t.keys.add(k.text)
+	if !found {
+		id := v.add(key, start)
+		v.link(id, before, after)
+		before = id + 1
 	}
-	window := t.at(int(k.view), i, start)
-	id, ok := t.find(window, key)
-	if !ok {
-		id = t.insert(window, key)
+	return v.decodeCell(before-1, value)
+}
+
+// possible reports whether a cell of the view can start there.
+func (v *viewState) possible(start int64) bool {
+	w := &v.def.Window
+	if v.isSession() {
+		return start >= event.MinTime && start < event.EndTime
 	}
-	to := &t.cells[id]
-	to.agg = c.agg
-	return nil
+	return start > event.MinTime-w.Hop && start < event.EndTime && start%w.Hop == 0
 }
 
 func (e *Engine) loadProducer(k stateKey, value []byte) error {
@@ -136,30 +143,31 @@ func (e *Engine) loadBlock(k stateKey, value []byte) error {
 
 // Loaded ends the loading: it checks that the state is whole and belongs to
 // these views, and returns the last meta record. Of an empty changelog that is
-// the zero Meta. The error is a *ViewsError if the views have changed.
+// the zero Meta. The error is a *ViewsError if the views have changed; then
+// Change may follow.
 func (e *Engine) Loaded() (Meta, error) {
 	if e.load == nil {
 		return Meta{}, nil
 	}
+	if e.load.meta == nil {
+		return Meta{}, errNoMeta
+	}
+	if err := e.compareViews(); err != nil {
+		return Meta{}, err
+	}
+	return e.adopted()
+}
+
+var errNoMeta = errors.New("cannot restore the state: the changelog holds records but no meta record; it was cut or written by another program")
+
+// adopted ends the loading of views that may have changed.
+func (e *Engine) adopted() (Meta, error) {
 	m := e.load.meta
-	if m == nil {
-		return Meta{}, fmt.Errorf("cannot restore the state: the changelog holds records but no meta record; it was cut or written by another program")
-	}
-	state := make([]string, len(m.Views))
-	for i := range m.Views {
-		state[i] = m.Views[i].View
-	}
-	if file := e.table.ids(); !slices.Equal(state, file) {
-		return Meta{}, &ViewsError{State: state, File: file}
-	}
-	err := e.load.fault
-	if err == nil {
-		err = e.adopt(m)
-	}
-	if err != nil {
+	if err := e.adopt(m); err != nil {
 		return Meta{}, fmt.Errorf("cannot restore the state as of transaction %d: %w", m.Transaction, err)
 	}
 	e.load = nil
+	m.Meta.Stats = e.Stats()
 	return m.Meta, nil
 }
 
@@ -168,59 +176,101 @@ func (e *Engine) adopt(m *metaRecord) error {
 	if err := e.checkClock(m); err != nil {
 		return err
 	}
-	e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead = m.Watermark, m.believed, m.seen, m.ahead
-	if err := e.checkCells(m); err != nil {
+	if err := e.checkForeign(m); err != nil {
 		return err
+	}
+	views := e.stats.Views
+	e.stats.copyFrom(&m.Stats)
+	e.stats.Views = views
+	for i := range e.views {
+		if err := e.adoptView(i, m); err != nil {
+			return err
+		}
 	}
 	if err := e.checkIDs(m); err != nil {
 		return err
 	}
-	e.stats.copyFrom(&m.Stats)
+	e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead = m.Watermark, m.believed, m.seen, m.ahead
 	e.next, e.transaction = m.Next, m.Transaction
 	e.topicID, e.partitions = m.TopicID, m.Partitions
-	e.table.link()
-	e.table.commit()
+	for i := range e.views {
+		e.views[i].commit()
+	}
 	e.dedup.commit()
 	e.schedule()
 	return nil
 }
 
+// adoptView checks a view's cells and takes its totals over. A view that m does
+// not name begins with the next offset.
+func (e *Engine) adoptView(i int, m *metaRecord) error {
+	v, stats := &e.views[i], &e.stats.Views[i]
+	*stats = ViewStats{View: string(v.id), Since: m.Next}
+	if j := slices.IndexFunc(m.Views, func(s ViewStats) bool { return s.View == stats.View }); j >= 0 {
+		*stats = m.Views[j]
+	}
+	var cells, pending uint64
+	for id := range v.list {
+		c := &v.list[id]
+		if c.key == noKey {
+			continue
+		}
+		windows, err := v.check(uint32(id), m.Watermark)
+		if err != nil {
+			return fmt.Errorf("view %s has %w", v.id, err)
+		}
+		cells++
+		pending += c.agg.Count * windows
+	}
+	if cells != stats.Cells || pending != stats.Pending {
+		return fmt.Errorf("view %s has %d open cells with %d placements, but its meta record counts %d with %d",
+			v.id, cells, pending, stats.Cells, stats.Pending)
+	}
+	v.fillPanes()
+	return nil
+}
+
+// check looks at a restored cell, and counts its open windows.
+func (v *viewState) check(id uint32, watermark int64) (windows uint64, err error) {
+	c, w := &v.list[id], &v.def.Window
+	span := v.span(id)
+	if v.def.Closed(span.End, watermark) {
+		return 0, fmt.Errorf("a cell that is closed: %v", span)
+	}
+	if !v.isSession() {
+		first := c.start - w.Size + w.Hop
+		return uint64((c.start-max(first, v.firstOpen(watermark)))/w.Hop) + 1, nil
+	}
+	if span.End < c.start+w.Gap || span.End > event.EndTime+w.Gap {
+		return 0, fmt.Errorf("a session that no events make: %v", span)
+	}
+	if c.later != 0 && v.list[c.later-1].start < span.End {
+		return 0, fmt.Errorf("two sessions of one key that overlap: %v and the next", span)
+	}
+	return 1, nil
+}
+
+// fillPanes makes the panes of restored cells.
+func (v *viewState) fillPanes() {
+	for id := range v.list {
+		if c := &v.list[id]; c.key != noKey && !v.isSession() {
+			p := v.panes.at(c.start)
+			p.cells = append(p.cells, uint32(id))
+		}
+	}
+}
+
 func (e *Engine) checkClock(m *metaRecord) error {
 	ok := m.Next >= 0 && m.Transaction > 0 && m.seen >= 0 && uint64(m.seen) == m.Valid && len(m.ahead) < e.rule.Count &&
-		m.Stats.Records == m.Valid+m.Duplicates+m.Stale+m.DeadLetters+m.Punctuation
+		m.Stats.Records == m.Valid+m.Duplicates+m.Stale+m.DeadLetters+m.Punctuation &&
+		(m.Watermark == NoWatermark || m.Watermark >= event.MinTime-e.rule.Lag && m.Watermark <= event.MaxWatermark)
 	last := m.seen - int64(e.rule.Of)
 	for _, s := range m.ahead {
 		ok = ok && s.position > last && s.position > 0 && s.position <= m.seen && s.time > m.believed
 		last = s.position
 	}
 	if !ok {
-		return fmt.Errorf("its meta record contradicts itself")
-	}
-	return nil
-}
-
-func (e *Engine) checkCells(m *metaRecord) error {
-	t := &e.table
-	cells := make([]uint64, len(t.views))
-	pending := make([]uint64, len(t.views))
-	for _, s := range t.index {
-		if s != 0 {
-			c := &t.cells[s-1]
-			v := t.windows[c.window].view
-			cells[v]++
-			pending[v] += c.agg.Count
-		}
-	}
-	for v := range t.views {
-		w, want := &t.views[v], &m.Views[v]
-		if cells[v] != want.Cells || pending[v] != want.Pending {
-			return fmt.Errorf("view %s has %d open cells with %d placements, but its meta record counts %d with %d",
-				want.View, cells[v], pending[v], want.Cells, want.Pending)
-		}
-		if len(w.list) > 0 && w.def.Closed(w.list[0].start+w.def.Window.Size, m.Watermark) {
-			return fmt.Errorf("view %s has a cell in a window that is closed: %v", want.View,
-				view.Span{Start: w.list[0].start, End: w.list[0].start + w.def.Window.Size})
-		}
+		return errors.New("its meta record contradicts itself")
 	}
 	return nil
 }
@@ -248,19 +298,4 @@ func (e *Engine) checkIDs(m *metaRecord) error {
 			len(d.producers), d.size, m.Producers, m.ids)
 	}
 	return nil
-}
-
-// link makes the windows' lists of cells anew: a tombstone takes a cell from the
-// middle of its list.
-func (t *table) link() {
-	for i := range t.windows {
-		t.windows[i].first = 0
-	}
-	for _, s := range t.index {
-		if s != 0 {
-			c := &t.cells[s-1]
-			w := &t.windows[c.window]
-			c.next, w.first = w.first, s
-		}
-	}
 }

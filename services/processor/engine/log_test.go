@@ -24,21 +24,33 @@ func parse(t testing.TB, text string) *view.File {
 	return f
 }
 
-// randomFile asks one to four questions under random rules of time.
+// randomFile asks one to four questions of all kinds under random rules of time.
 func randomFile(t testing.TB, r *rand.Rand) *view.File {
+	return parse(t, randomTime(r)+randomViews(r, "view", 1+r.IntN(4)))
+}
+
+func randomTime(r *rand.Rand) string {
 	of := 1 + r.IntN(12)
+	return fmt.Sprintf("time: {believed: {count: %d, of: %d}, lag: %ds, punctuation: [generator]}\nviews:\n", 1+r.IntN(of), of, r.IntN(3)*r.IntN(20))
+}
+
+func randomViews(r *rand.Rand, name string, n int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "time: {believed: {count: %d, of: %d}, lag: %ds, punctuation: [generator]}\nviews:\n", 1+r.IntN(of), of, r.IntN(3)*r.IntN(20))
-	for i := range 1 + r.IntN(4) {
+	for i := range n {
 		window := fmt.Sprintf("tumbling: %ds", 1+r.IntN(60))
-		if r.IntN(2) == 0 {
+		switch r.IntN(3) {
+		case 0:
 			hop := 1 + r.IntN(20)
 			window = fmt.Sprintf("hopping: %ds, every: %ds", hop*(1+r.IntN(6)), hop)
+		case 1:
+			window = fmt.Sprintf("session: %ds", 1+r.IntN(60))
 		}
-		name := string(rune('z'-i)) + "-view" // not in the order of the file
-		fmt.Fprintf(&b, "  - {name: %s, window: {%s}, lateness: %ds}\n", name, window, r.IntN(2)*r.IntN(90))
+		emit := []string{"updates", "updates", "final"}[r.IntN(3)]
+		aggregates := []string{"count", "p50", "distinct", "sum, p99, distinct"}[r.IntN(4)]
+		fmt.Fprintf(&b, "  - {name: %c-%s, window: {%s}, lateness: %ds, emit: %s, aggregates: [%s]}\n", // not in the order of the file
+			'z'-i, name, window, r.IntN(2)*r.IntN(90), emit, aggregates)
 	}
-	return parse(t, b.String())
+	return b.String()
 }
 
 // randomLog is a partition with everything in it that may happen.
@@ -81,7 +93,7 @@ func randomValue(r *rand.Rand, clock int64, seqs *[3]uint64, log []oracle.Record
 			return log[r.IntN(len(log))].Value // a duplicate, by chance of something else than an event
 		}
 	}
-	e := &event.Event{Key: fmt.Appendf(nil, "key-%d", r.IntN(1+r.IntN(30))), Subject: []byte("s"), Value: int64(r.IntN(200)) - 50, Time: clock}
+	e := &event.Event{Key: fmt.Appendf(nil, "key-%d", r.IntN(1+r.IntN(30))), Subject: fmt.Appendf(nil, "subject-%d", r.IntN(20)), Value: int64(r.IntN(200)) - 50, Time: clock}
 	switch r.IntN(30) {
 	case 0, 1, 2, 3, 4, 5:
 		e.Time -= int64(r.IntN(200 * second)) // late or not

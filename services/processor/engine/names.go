@@ -13,12 +13,14 @@ type names struct {
 	slots []uint32 // id+1; 0 is empty; a power of two, at most half full
 	list  []name
 	free  []uint32
+	open  int // names with cells in lists
 }
 
 type name struct {
-	text []byte
-	hash uint64
-	refs int32 // kept by who needs it
+	text  []byte
+	hash  uint64
+	refs  int32 // cells, also those that leave with the transaction; kept by who needs it
+	cells int32 // cells in lists
 }
 
 func newNames() names { return names{seed: maphash.MakeSeed(), slots: make([]uint32, 16)} }
@@ -55,7 +57,7 @@ func (n *names) add(text []byte) uint32 {
 		n.list = append(n.list, name{})
 	}
 	e := &n.list[id]
-	e.text, e.hash, e.refs = append(e.text[:0], text...), maphash.Bytes(n.seed, text), 0
+	e.text, e.hash, e.refs, e.cells = append(e.text[:0], text...), maphash.Bytes(n.seed, text), 0, 0
 	n.put(id)
 	return id
 }
@@ -87,6 +89,20 @@ func (n *names) remove(id uint32) {
 	}
 	shiftBack(n.slots, i, func(s uint32) uint64 { return n.list[s-1].hash })
 	n.free = append(n.free, id)
+}
+
+// opened counts a cell of a name that came into a list.
+func (n *names) opened(id uint32) {
+	if n.list[id].cells++; n.list[id].cells == 1 {
+		n.open++
+	}
+}
+
+// closed counts a cell of a name that left its list.
+func (n *names) closed(id uint32) {
+	if n.list[id].cells--; n.list[id].cells == 0 {
+		n.open--
+	}
 }
 
 // shiftBack empties slot i of a linear probing table and moves up what was

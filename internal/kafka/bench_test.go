@@ -40,6 +40,12 @@ func BenchmarkProduce(b *testing.B) {
 }
 
 func BenchmarkConsume(b *testing.B) {
+	for _, path := range []kafka.FetchPath{kafka.FetchPoll, kafka.FetchBatch} {
+		b.Run(path.String(), func(b *testing.B) { benchConsume(b, path) })
+	}
+}
+
+func benchConsume(b *testing.B, path kafka.FetchPath) {
 	c, events := benchBroker(b)
 	p, err := kafka.NewProducer(c, kafka.ProducerConfig{Linger: 5 * time.Millisecond})
 	if err != nil {
@@ -61,7 +67,7 @@ func BenchmarkConsume(b *testing.B) {
 	}
 	n := 0
 	report := begin(b)
-	err = kafka.ReadTo(b.Context(), c, kafka.ReaderConfig{}, ranges, patience, func(batch *kafka.Batch) error { n += batch.Len(); return nil })
+	err = kafka.ReadTo(b.Context(), c, kafka.ReaderConfig{Fetch: path}, ranges, patience, func(batch *kafka.Batch) error { n += batch.Len(); return nil })
 	report()
 	if err != nil || n != b.N {
 		b.Fatalf("%d of %d records read: %v", n, b.N, err)

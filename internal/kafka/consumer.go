@@ -20,6 +20,14 @@ type GroupConfig struct {
 	MaxRecords int  // per Poll; 0 takes a sensible number
 	Keys       bool // fill the batches' keys and tombstones
 
+	Fetch     FetchPath     // how records come out of the client; 0 = FetchAuto
+	FetchWait time.Duration // 0 = 20 ms; how long the broker may keep a request open until there is something
+	// FetchQueue bounds the bytes of records which wait in the client: of each
+	// partition on FetchBatch (0 = 16 MiB), of all on FetchPoll (0 = 64 MiB).
+	// Small records take some times their size, and one answer of the broker, of
+	// up to 8 MiB as it was sent, may go beyond.
+	FetchQueue int
+
 	// OnAssigned and OnRevoked run inside Poll and Close, on their goroutine.
 	// OnAssigned returns the offset to begin at for each partition, or Earliest;
 	// its error comes back from Poll. In OnRevoked, lost says that the partitions
@@ -48,7 +56,7 @@ func NewConsumer(c Config, g GroupConfig) (*Consumer, error) {
 	if g.MaxPollInterval == 0 {
 		g.MaxPollInterval = 5 * time.Minute
 	}
-	own := reading()
+	own := fetching{g.Fetch, g.FetchWait, g.FetchQueue}.settings()
 	own["group.id"] = g.Group
 	own["partition.assignment.strategy"] = "range"
 	own["session.timeout.ms"] = millis(g.SessionTimeout)
@@ -68,7 +76,11 @@ func NewConsumer(c Config, g GroupConfig) (*Consumer, error) {
 		return nil, fmt.Errorf("cannot make a Kafka consumer for %q: %w", c.Brokers, err)
 	}
 	connect(client)
-	k := &Consumer{fetcher: newFetcher(client, c.log(), g.Keys, g.MaxRecords), group: g, free: free}
+	k := &Consumer{group: g, free: free}
+	k.fetcher, err = newFetcher(client, c.log(), g.Keys, g.MaxRecords, g.Fetch)
+	if err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
 	if err := client.Subscribe(g.Topic, k.rebalance); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot subscribe to topic %q: %w", g.Topic, err), k.Close())
 	}
@@ -95,7 +107,7 @@ func (k *Consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
 	case ck.AssignedPartitions:
 		k.trouble = errors.Join(k.trouble, k.assign(partitions(e.Partitions)))
 	case ck.RevokedPartitions:
-		k.drop()
+		k.leave()
 		k.group.OnRevoked(partitions(e.Partitions), k.consumer.AssignmentLost())
 		k.owner = false
 		k.trouble = errors.Join(k.trouble, k.consumer.Unassign())
@@ -104,7 +116,7 @@ func (k *Consumer) rebalance(_ *ck.Consumer, event ck.Event) error {
 }
 
 func (k *Consumer) assign(parts []int32) error {
-	k.drop()
+	k.leave()
 	offsets, err := k.group.OnAssigned(parts)
 	if err != nil {
 		return errors.Join(err, k.consumer.Unassign())
@@ -117,7 +129,7 @@ func (k *Consumer) assign(parts []int32) error {
 		tps[i].Offset = ck.Offset(offsets[i])
 	}
 	k.owner = true
-	return k.consumer.Assign(tps)
+	return k.fetcher.assign(tps)
 }
 
 func partitions(tps []ck.TopicPartition) []int32 {
@@ -139,8 +151,14 @@ func (k *Consumer) Seek(partition int32, offset int64) error {
 	if err != nil {
 		return fmt.Errorf("cannot seek topic %q, partition %d to offset %d: %w", k.group.Topic, partition, offset, err)
 	}
+	k.forget(place{k.group.Topic, partition})
 	return nil
 }
+
+// Hold makes Poll leave an assigned partition's records where they are, so that
+// other partitions go on while this one waits for something; on = false ends
+// that, and so does a rebalance. Nothing is lost, and order stays.
+func (k *Consumer) Hold(partition int32, on bool) { k.hold(place{k.group.Topic, partition}, on) }
 
 // Committed returns the group's committed offsets in the order of partitions.
 // It waits until no open transaction can change them any more, at most timeout.
@@ -181,7 +199,7 @@ func (k *Consumer) Heartbeat() time.Duration { return k.group.heartbeat() }
 // Close leaves the group (a static member keeps its place until its session
 // ends) and runs OnRevoked.
 func (k *Consumer) Close() error {
-	err := k.consumer.Close()
+	err := k.close()
 	k.free()
 	return errors.Join(err, k.trouble)
 }

@@ -9,19 +9,24 @@ import (
 )
 
 // fetcher collects what a librdkafka consumer has into one batch per partition.
-// It is the seam for another way of reading: whoever fills the batches, the
-// consumers above see the same.
+// There are two ways to fill the batches, pollLanes and pollMessages; whoever
+// reads them sees the same.
 type fetcher struct {
 	consumer *ck.Consumer
 	log      *slog.Logger
 	keys     bool
 	max      int // records per poll
+	path     FetchPath
+	lanes    *lanes // the partitions' own queues; nil: records come one by one
 
 	batches map[place]*Batch // kept for their memory
 	ready   []*Batch         // those filled by the current poll
-	records int              // in ready
+	records int              // taken by the current poll
 	bytes   int              // of their keys and values
+	changed bool             // the assignment, during the current poll
 	failure error            // found behind records, so reported by the next poll
+
+	aside map[place]*aside // held partitions of a consumer without lanes
 }
 
 type place struct {
@@ -37,63 +42,102 @@ const defaultRecords = 4096
 // goes beyond it by less than one record.
 const pollBytes = 16 << 20
 
-func newFetcher(consumer *ck.Consumer, log *slog.Logger, keys bool, max int) fetcher {
+func newFetcher(consumer *ck.Consumer, log *slog.Logger, keys bool, max int, wanted FetchPath) (fetcher, error) {
 	if max <= 0 {
 		max = defaultRecords
 	}
-	return fetcher{consumer: consumer, log: log, keys: keys, max: max, batches: make(map[place]*Batch)}
+	f := fetcher{consumer: consumer, log: log, keys: keys, max: max,
+		batches: make(map[place]*Batch), aside: make(map[place]*aside)}
+	obstacle := able()
+	if obstacle == nil && wanted != FetchPoll {
+		f.lanes, obstacle = newLanes(consumer)
+	}
+	var err error
+	f.path, err = choose(wanted, obstacle)
+	if err == nil && f.path == FetchPoll && wanted == FetchAuto {
+		fellBack(log, obstacle)
+	}
+	return f, err
 }
 
-// poll waits for a first event and takes what else is there already.
+// Path says which way the records take: FetchPoll or FetchBatch.
+func (f *fetcher) Path() FetchPath { return f.path }
+
+// poll waits for something to read and takes what there is.
 func (f *fetcher) poll(wait time.Duration) ([]*Batch, error) {
 	f.drop()
+	f.changed = false
 	if err := f.failure; err != nil {
 		f.failure = nil
 		return nil, err
 	}
-	timeout := millis(wait)
-	for f.records < f.max && f.bytes < pollBytes {
-		event := f.consumer.Poll(timeout)
-		timeout = 0
-		if event == nil {
-			break
-		}
-		if err := f.take(event); err != nil {
-			if f.records == 0 {
-				return nil, err
-			}
-			f.failure = err
-			break
-		}
+	var err error
+	if f.lanes != nil {
+		err = f.pollLanes(wait)
+	} else {
+		err = f.pollMessages(wait)
 	}
+	if err != nil && len(f.ready) == 0 {
+		return nil, err
+	}
+	f.failure = err
 	return f.ready, nil
 }
 
-// drop forgets what was collected. A rebalance in the middle of a poll does
-// this too: the records before it are no longer anyone's.
+// drop forgets what was collected.
 func (f *fetcher) drop() { f.ready, f.records, f.bytes = f.ready[:0], 0, 0 }
 
-func (f *fetcher) take(event ck.Event) error {
-	switch e := event.(type) {
-	case *ck.Message:
-		tp := &e.TopicPartition
-		if tp.Error != nil {
-			return f.judge(fmt.Errorf("cannot read topic %q, partition %d: %w", *tp.Topic, tp.Partition, tp.Error))
+// assign makes the consumer read these partitions and no other.
+func (f *fetcher) assign(tps []ck.TopicPartition) error {
+	f.leave()
+	if f.lanes != nil {
+		if err := f.lanes.take(tps); err != nil {
+			return err
 		}
-		b := f.batch(*tp.Topic, tp.Partition)
-		b.append(int64(tp.Offset), e.Timestamp.UnixMilli(), e.Value)
-		if f.keys {
-			b.appendKey(e.Key, e.Value == nil)
-		}
-		f.records++
-		f.bytes += len(e.Key) + len(e.Value)
-	case ck.PartitionEOF:
-		b := f.batch(*e.Topic, e.Partition)
-		b.Next, b.AtEnd = int64(e.Offset), true
-	case ck.Error:
-		return f.judge(fmt.Errorf("cannot read from Kafka: %w", e))
 	}
-	return nil
+	return f.consumer.Assign(tps)
+}
+
+// leave forgets all that came from the partitions of now: after a rebalance in
+// the middle of a poll the records before it are no longer anyone's.
+func (f *fetcher) leave() {
+	f.drop()
+	f.changed = true
+	clear(f.aside)
+	if f.lanes != nil {
+		f.lanes.release()
+	}
+}
+
+// forget drops what was taken of a partition and not handed out.
+func (f *fetcher) forget(p place) {
+	if a := f.aside[p]; a != nil {
+		a.batch.reset()
+	}
+	if f.lanes == nil {
+		return
+	}
+	if l := f.lanes.find(p); l != nil {
+		l.drop()
+	}
+}
+
+// hold makes polls leave a partition's records where they are, or ends that.
+func (f *fetcher) hold(p place, on bool) {
+	if f.lanes == nil {
+		f.holdMessages(p, on)
+	} else if l := f.lanes.find(p); l != nil {
+		l.held = on
+	}
+}
+
+// close ends the consumer.
+func (f *fetcher) close() error {
+	if f.lanes != nil {
+		f.lanes.close()
+		f.lanes = nil
+	}
+	return f.consumer.Close()
 }
 
 // batch returns the current poll's batch of a partition.
@@ -103,11 +147,7 @@ func (f *fetcher) batch(topic string, partition int32) *Batch {
 			return b
 		}
 	}
-	b := f.batches[place{topic, partition}]
-	if b == nil {
-		b = &Batch{Topic: topic, Partition: partition}
-		f.batches[place{topic, partition}] = b
-	}
+	b := f.spare(place{topic, partition})
 	for _, r := range f.ready {
 		if r == b {
 			return b
@@ -115,6 +155,16 @@ func (f *fetcher) batch(topic string, partition int32) *Batch {
 	}
 	b.reset()
 	f.ready = append(f.ready, b)
+	return b
+}
+
+// spare returns the batch whose memory is kept for a partition.
+func (f *fetcher) spare(p place) *Batch {
+	b := f.batches[p]
+	if b == nil {
+		b = &Batch{Topic: p.topic, Partition: p.partition}
+		f.batches[p] = b
+	}
 	return b
 }
 
@@ -131,23 +181,4 @@ func (f *fetcher) judge(err error) error {
 		return fmt.Errorf("%w; the records from there on are gone from the log, or the topic was made again", err)
 	}
 	return err
-}
-
-// reading are the settings of every consumer.
-func reading() ck.ConfigMap {
-	return ck.ConfigMap{
-		"isolation.level":          "read_committed", // also makes Committed wait for stable offsets
-		"enable.auto.commit":       false,
-		"enable.auto.offset.store": false,
-		"auto.offset.reset":        "error", // the default skips to the end
-		"check.crcs":               true,
-		"enable.partition.eof":     true,
-		"fetch.queue.backoff.ms":   2, // the default is a stall of a second when the queue is full
-		"fetch.wait.max.ms":        20,
-		"fetch.error.backoff.ms":   50,
-
-		"max.partition.fetch.bytes":  8 << 20,
-		"queued.min.messages":        1_000_000,
-		"queued.max.messages.kbytes": 64 << 10,
-	}
 }

@@ -76,14 +76,18 @@ func until(t *testing.T, what string, done func() bool, members ...*member) {
 
 func TestConsumerOrderAndEnd(t *testing.T) {
 	c := start(t)
-	events := topic(t, c, "events", 2)
+	eachPath(t, func(t *testing.T, path kafka.FetchPath) { orderAndEnd(t, c, path) })
+}
+
+func orderAndEnd(t *testing.T, c kafka.Config, path kafka.FetchPath) {
+	events := topic(t, c, "events-"+path.String(), 2)
 	var want [2][]string
 	for i := range 5000 {
 		want[i%2] = append(want[i%2], fmt.Sprint(i))
 	}
 	send(t, c, events, 0, want[0]...)
 	send(t, c, events, 1, want[1]...)
-	m := join(t, c, events, "g", "slot-0", func(g *kafka.GroupConfig) { g.MaxRecords = 100 })
+	m := join(t, c, events, "g-"+path.String(), "slot-0", func(g *kafka.GroupConfig) { g.MaxRecords, g.Fetch = 100, path })
 	defer m.Close()
 	until(t, "both ends", func() bool { return m.ended[0] && m.ended[1] }, m)
 	for p := range int32(2) {

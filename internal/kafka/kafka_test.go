@@ -270,7 +270,11 @@ func TestReaderRefusesLostOffsets(t *testing.T) {
 	c := start(t)
 	events := topic(t, c, "events", 1)
 	send(t, c, events, 0, "a", "b")
-	r, err := kafka.NewReader(c, kafka.ReaderConfig{}, kafka.Start{Topic: events, Offset: 1000})
+	eachPath(t, func(t *testing.T, path kafka.FetchPath) { readerRefusesLostOffsets(t, c, events, path) })
+}
+
+func readerRefusesLostOffsets(t *testing.T, c kafka.Config, events string, path kafka.FetchPath) {
+	r, err := kafka.NewReader(c, kafka.ReaderConfig{Fetch: path}, kafka.Start{Topic: events, Offset: 1000})
 	must(t, err)
 	defer r.Close()
 	for end := time.Now().Add(patience); ; {
@@ -317,7 +321,11 @@ func TestPollIsBoundedInBytes(t *testing.T) {
 		values[i] = strings.Repeat("x", size)
 	}
 	send(t, c, events, 0, values...)
-	r, err := kafka.NewReader(c, kafka.ReaderConfig{}, kafka.Start{Topic: events})
+	eachPath(t, func(t *testing.T, path kafka.FetchPath) { pollIsBounded(t, c, events, path, n, bound, size) })
+}
+
+func pollIsBounded(t *testing.T, c kafka.Config, events string, path kafka.FetchPath, n, bound, size int) {
+	r, err := kafka.NewReader(c, kafka.ReaderConfig{Fetch: path}, kafka.Start{Topic: events})
 	must(t, err)
 	defer r.Close()
 	read := 0

@@ -26,6 +26,14 @@ type Start struct {
 type ReaderConfig struct {
 	Keys       bool // fill the batches' keys and tombstones
 	MaxRecords int  // per Poll; 0 takes a sensible number
+
+	Fetch     FetchPath     // how records come out of the client; 0 = FetchAuto
+	FetchWait time.Duration // 0 = 20 ms; how long the broker may keep a request open until there is something
+	// FetchQueue bounds the bytes of records which wait in the client: of each
+	// partition on FetchBatch (0 = 16 MiB), of all on FetchPoll (0 = 64 MiB).
+	// Small records take some times their size, and one answer of the broker, of
+	// up to 8 MiB as it was sent, may go beyond.
+	FetchQueue int
 }
 
 // Reader reads given partitions outside any group and commits nothing.
@@ -36,7 +44,7 @@ type Reader struct {
 
 // NewReader begins to read at the given places, committed records only.
 func NewReader(c Config, rc ReaderConfig, starts ...Start) (*Reader, error) {
-	own := reading()
+	own := fetching{rc.Fetch, rc.FetchWait, rc.FetchQueue}.settings()
 	own["group.id"] = "parallax-reader" // demanded by the client; it joins no group
 	conf, free, err := c.settings(own)
 	if err != nil {
@@ -48,12 +56,15 @@ func NewReader(c Config, rc ReaderConfig, starts ...Start) (*Reader, error) {
 		return nil, fmt.Errorf("cannot make a Kafka reader for %q: %w", c.Brokers, err)
 	}
 	connect(consumer)
-	r := &Reader{fetcher: newFetcher(consumer, c.log(), rc.Keys, rc.MaxRecords), free: free}
+	r := &Reader{free: free}
+	if r.fetcher, err = newFetcher(consumer, c.log(), rc.Keys, rc.MaxRecords, rc.Fetch); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	tps := make([]ck.TopicPartition, len(starts))
 	for i, s := range starts {
 		tps[i] = ck.TopicPartition{Topic: &s.Topic, Partition: s.Partition, Offset: ck.Offset(s.Offset)}
 	}
-	if err := consumer.Assign(tps); err != nil {
+	if err := r.assign(tps); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot read %d partitions: %w", len(starts), err), r.Close())
 	}
 	return r, nil
@@ -65,7 +76,7 @@ func (r *Reader) Poll(wait time.Duration) ([]*Batch, error) { return r.poll(wait
 
 // Close ends the reader.
 func (r *Reader) Close() error {
-	err := r.consumer.Close()
+	err := r.close()
 	r.free()
 	return err
 }
@@ -123,7 +134,7 @@ func ReadTo(ctx context.Context, c Config, rc ReaderConfig, ranges []Range, stal
 			}
 			if done {
 				open = slices.Delete(open, i, i+1)
-				if err := reader.pause(b.Topic, b.Partition); err != nil {
+				if err := reader.end(place{b.Topic, b.Partition}); err != nil {
 					return err
 				}
 			}
@@ -137,7 +148,9 @@ func ReadTo(ctx context.Context, c Config, rc ReaderConfig, ranges []Range, stal
 	return nil
 }
 
-// pause stops fetching a partition whose range is done.
-func (r *Reader) pause(topic string, partition int32) error {
-	return r.consumer.Pause(topicPartitions(topic, []int32{partition}))
+// end stops fetching a partition whose range is done.
+func (r *Reader) end(p place) error {
+	err := r.consumer.Pause(topicPartitions(p.topic, []int32{p.partition}))
+	r.forget(p)
+	return err
 }

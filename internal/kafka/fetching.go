@@ -1,0 +1,46 @@
+package kafka
+
+import (
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// fetching is what a configuration says about its requests; see GroupConfig.
+type fetching struct {
+	path  FetchPath
+	wait  time.Duration
+	queue int
+}
+
+// settings are those of every consumer.
+func (f fetching) settings() ck.ConfigMap {
+	// The client counts what waits over the queue in which records end: that
+	// of a partition, or the one of all.
+	records, queue := 1_000_000, 64<<20
+	if f.path != FetchPoll && able() == nil {
+		records, queue = 100_000, 16<<20
+	}
+	if f.queue != 0 {
+		queue = f.queue
+	}
+	wait := f.wait
+	if wait == 0 {
+		wait = 20 * time.Millisecond
+	}
+	return ck.ConfigMap{
+		"isolation.level":          "read_committed", // also makes Committed wait for stable offsets
+		"enable.auto.commit":       false,
+		"enable.auto.offset.store": false,
+		"auto.offset.reset":        "error", // the default skips to the end
+		"check.crcs":               true,
+		"enable.partition.eof":     true,
+		"fetch.queue.backoff.ms":   2, // the default is a stall of a second when the queue is full
+		"fetch.wait.max.ms":        millis(wait),
+		"fetch.error.backoff.ms":   50,
+
+		"max.partition.fetch.bytes":  8 << 20,
+		"queued.min.messages":        records,
+		"queued.max.messages.kbytes": max(queue>>10, 1),
+	}
+}

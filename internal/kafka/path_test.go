@@ -1,0 +1,62 @@
+package kafka
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// The batch paths reach the library past the Go client. If an upgrade moves
+// what they need, everything still works, slowly: this test is what tells.
+func TestBatchesAreAvailable(t *testing.T) {
+	if err := able(); err != nil {
+		t.Error(err)
+	}
+	consumer, err := ck.NewConsumer(&ck.ConfigMap{"group.id": "g"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer consumer.Close()
+	if rk, err := native(consumer); err != nil || rk == nil {
+		t.Errorf("consumer: %v, %v", rk, err)
+	}
+	producer, err := ck.NewProducer(&ck.ConfigMap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	if rk, err := native(producer); err != nil || rk == nil {
+		t.Errorf("producer: %v, %v", rk, err)
+	}
+}
+
+func TestNativeRefusesAnotherClient(t *testing.T) {
+	type handle struct{ rk int }
+	for _, client := range []any{&struct{}{}, &struct{ handle int }{}, &struct{ handle handle }{}, &struct{ handle struct{ rk *int } }{}} {
+		if rk, err := native(client); err == nil {
+			t.Errorf("%T gave %v", client, rk)
+		}
+	}
+}
+
+func TestChoosePath(t *testing.T) {
+	obstacle := errors.New("too old")
+	for _, c := range []struct {
+		wanted   FetchPath
+		obstacle error
+		want     FetchPath
+	}{
+		{FetchAuto, nil, FetchBatch}, {FetchAuto, obstacle, FetchPoll},
+		{FetchPoll, nil, FetchPoll}, {FetchPoll, obstacle, FetchPoll},
+		{FetchBatch, nil, FetchBatch},
+	} {
+		if got, err := choose(c.wanted, c.obstacle); got != c.want || err != nil {
+			t.Errorf("%v, %v: %v, %v", c.wanted, c.obstacle, got, err)
+		}
+	}
+	if _, err := choose(FetchBatch, obstacle); !errors.Is(err, obstacle) || !strings.HasPrefix(err.Error(), "cannot read in batches: ") {
+		t.Errorf("batches that cannot be: %v", err)
+	}
+}

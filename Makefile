@@ -10,7 +10,7 @@ each       = for m in $(modules) ./tools; do echo "  $$m"; (cd $$m && $(1)); don
 lint      := $(CURDIR)/bin/golangci-lint
 rules     := parallax.example/integration/architecture
 
-.PHONY: help build demo test verify fix bench clean
+.PHONY: help build demo test verify fix bench bench-peers clean
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
@@ -28,6 +28,10 @@ test: ## all tests of all modules, with the race detector
 
 bench: ## events per second and CPU per event, step by step
 	go test -run '^$$' -bench . -benchmem parallax.example/bench/...
+
+bench-peers: ## against Kafka Streams, Flink and plain loops; ARGS="all --small" is a short try
+	go build -o bin/bench-peers parallax.example/bench/peers
+	bin/bench-peers $(or $(ARGS),all)
 
 clean: ## remove what was built (runs/ stays: it holds results)
 	rm -rf bin

@@ -11,10 +11,13 @@ replace parallax.example/services/processor => ../services/processor
 replace parallax.example/services/batch => ../services/batch
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/google/go-cmp v0.7.0
 	parallax.example/internal v0.0.0
 	parallax.example/services/batch v0.0.0
 	parallax.example/services/generator v0.0.0
 	parallax.example/services/processor v0.0.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

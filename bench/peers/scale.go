@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"parallax.example/internal/config"
+)
+
+var scaleParts = []string{"events", "cells", "overlap", "guarantee"}
+
+// scaleCommand measures the processor alone while one thing grows.
+type scaleCommand struct {
+	Setup `embed:""`
+	Runs  int      `default:"3" help:"Runs of each point, in turns; medians are shown."`
+	Parts []string `default:"events,cells,overlap,guarantee" placeholder:"NAME,…" help:"Which of events, cells, overlap, guarantee."`
+}
+
+// Validate reports what the tags cannot say.
+func (c *scaleCommand) Validate() []config.Fault {
+	faults := c.Setup.Validate()
+	if c.Runs < 1 || c.Runs > 100 {
+		faults = append(faults, config.Faultf("--runs", "%d must be from 1 to 100", c.Runs))
+	}
+	for _, part := range c.Parts {
+		if !slices.Contains(scaleParts, part) {
+			faults = append(faults, config.Faultf("--parts", "%q is none of %s", part, strings.Join(scaleParts, ", ")))
+		}
+	}
+	return faults
+}
+
+// Run is called by config.Main.
+func (c *scaleCommand) Run(ctx context.Context) error {
+	return c.with(ctx, func(l *lab) error { return c.measure(ctx, l) })
+}
+
+// point is one setting of one part, and what it came to.
+type point struct {
+	Part  string  `json:"part"`
+	Name  string  `json:"name"`
+	X     float64 `json:"x"`      // events, live cells, or windows per event
+	CPU   float64 `json:"cpu_us"` // per event, median
+	Rate  float64 `json:"events_per_s"`
+	Peak  int64   `json:"peak_bytes"`
+	set   *set
+	ask   question
+	with  []string
+	right bool // the answers are those of the truth
+	runs  []sample
+}
+
+func (c *scaleCommand) measure(ctx context.Context, l *lab) error {
+	var all []*point
+	for _, part := range c.Parts {
+		points, err := l.points(ctx, part)
+		if err != nil {
+			return err
+		}
+		for run := range c.Runs {
+			for _, p := range points {
+				e := engine{name: "parallax", every: 100 * time.Millisecond, with: p.with}
+				s, err := l.backlog(ctx, e, p.ask, p.set, p.right)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", p.Part, p.Name, err)
+				}
+				p.runs = append(p.runs, s)
+				l.progress("run %d of %d  %-9s %-24s %6.3f µs CPU per event, %5.1f s, %5d MiB", run+1, c.Runs, p.Part, p.Name, perEvent(s.CPU, s.Events), s.Wall.Seconds(), s.Peak>>20)
+			}
+		}
+		for _, p := range points {
+			p.condense()
+		}
+		all = append(all, points...)
+	}
+	return l.write("scale", map[string]any{"machine": l.machine, "points": all}, scalePage(all, c.Runs), scaleChart(all))
+}
+
+func (p *point) condense() {
+	var cpu, rate []float64
+	var peak []int64
+	for _, s := range p.runs {
+		cpu, rate, peak = append(cpu, perEvent(s.CPU, s.Events)), append(rate, float64(s.Events)/s.Wall.Seconds()), append(peak, s.Peak)
+	}
+	p.CPU, p.Rate, p.Peak = median(cpu), median(rate), median(peak)
+}
+
+// points are the settings of a part, with their sets loaded.
+func (l *lab) points(ctx context.Context, part string) ([]*point, error) {
+	sets := map[int]*set{}
+	var failed error
+	flights := func(copies int) *set {
+		if sets[copies] == nil && failed == nil {
+			sets[copies] = l.millions(copies)
+			failed = l.load(ctx, sets[copies])
+		}
+		return sets[copies]
+	}
+	var list []*point
+	add := func(name string, x float64, s *set, q question, right bool, with ...string) {
+		list = append(list, &point{Part: part, Name: name, X: x, set: s, ask: q, with: with, right: right})
+	}
+	q := comparison()
+	switch part {
+	case "events":
+		copies := []int{1, 2, 4, 8, 16}
+		if l.small {
+			copies = copies[:3]
+		}
+		for _, n := range copies {
+			if s := flights(n); failed == nil {
+				add(figure(float64(s.events))+" events", float64(s.events), s, q, true)
+			}
+		}
+	case "cells":
+		if s := flights(4); failed == nil {
+			for _, target := range []int{1_000, 10_000, 100_000, 1_000_000} {
+				q.lateness = latenessFor(s.truth.cells, target)
+				cells := live(s.truth.cells, q.lateness)
+				add(fmt.Sprintf("%s live cells", figure(float64(cells))), float64(cells), s, q, q.lateness.Microseconds() > s.truth.back)
+			}
+		}
+	case "overlap":
+		if s := flights(1); failed == nil {
+			for _, n := range []int{1, 2, 4, 8, 12, 24} {
+				q.window, q.every, q.final = time.Duration(n)*time.Hour, time.Hour, true
+				add(fmt.Sprintf("%d windows per event", n), float64(n), s, q, n == 1)
+			}
+		}
+	case "guarantee":
+		if s := flights(4); failed == nil {
+			for i, guarantee := range []string{"exactly-once", "at-least-once"} {
+				add(guarantee, float64(i+1), s, q, true, "--guarantee", guarantee)
+			}
+		}
+	}
+	return list, failed
+}
+
+func scalePage(all []*point, runs int) string {
+	t := table{head: []string{"what grows", "CPU per event, µs", "events/s, wall", "peak, MiB"}}
+	for _, p := range all {
+		t.add(p.Part+": "+p.Name, "%.3f", p.CPU, "%.0f k", p.Rate/1000, "%d", p.Peak>>20)
+	}
+	return fmt.Sprintf(`# Scale
+
+The processor alone over flights as JSON in %d partitions, exactly once, a commit each 100 ms, everything on; CPU of the whole process. Medians of %d runs in turns.
+*events*: the same question over more years. *cells*: 12 M flights with more lateness, so that more windows stay open (the largest number of cells open at a time is named). *overlap*: 3 M flights, hopping windows of so many hours every hour, rows of closed windows only. *guarantee*: 12 M flights.
+
+%s%s`, partitions, runs, t.String(), guaranteeLine(all))
+}
+
+// guaranteeLine is the throughput of exactly once against at least once.
+func guaranteeLine(all []*point) string {
+	rates := map[string]float64{}
+	for _, p := range all {
+		rates[p.Name] = p.Rate
+	}
+	if rates["at-least-once"] == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nExactly once has %.3f of the throughput of at least once.\n", rates["exactly-once"]/rates["at-least-once"])
+}
+
+func scaleChart(all []*point) string {
+	panels := []struct{ part, title string }{{"events", "µs CPU per event, by events"}, {"cells", "µs CPU per event, by live cells"}, {"overlap", "µs CPU per event, by windows per event"}}
+	var s strings.Builder
+	left := 0
+	for _, x := range panels {
+		l := line{name: "Parallax"}
+		for _, p := range all {
+			if p.Part == x.part {
+				l.x, l.y = append(l.x, p.X), append(l.y, p.CPU)
+			}
+		}
+		if len(l.x) > 0 {
+			s.WriteString(panel(left, 0, x.title, []line{l}))
+			left += panelWidth
+		}
+	}
+	return svg(max(left, panelWidth), panelHeight+20, s.String())
+}
+
+// live is the largest number of cells that are open at a time: a window of an
+// hour is open from its start until the lateness after its end has passed.
+func live(cells answers, lateness time.Duration) int {
+	perHour := map[int64]int{}
+	for at := range cells {
+		perHour[at.start/hour]++
+	}
+	hours := make([]int64, 0, len(perHour))
+	for h := range perHour {
+		hours = append(hours, h)
+	}
+	slices.Sort(hours)
+	open, most, first := 0, 0, 0
+	for _, h := range hours {
+		open += perHour[h]
+		for ; hours[first] < h-int64(lateness/time.Hour); first++ {
+			open -= perHour[hours[first]]
+		}
+		most = max(most, open)
+	}
+	return most
+}
+
+// latenessFor is the least lateness, in whole hours, that keeps so many cells
+// open, or the longest that a view may have.
+func latenessFor(cells answers, target int) time.Duration {
+	low, high := 0, 3660*24
+	for low < high {
+		middle := (low + high) / 2
+		if live(cells, time.Duration(middle)*time.Hour) >= target {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return time.Duration(low) * time.Hour
+}

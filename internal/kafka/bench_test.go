@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"errors"
 	"syscall"
 	"testing"
 	"time"
@@ -72,6 +73,47 @@ func benchConsume(b *testing.B, path kafka.FetchPath) {
 	if err != nil || n != b.N {
 		b.Fatalf("%d of %d records read: %v", n, b.N, err)
 	}
+}
+
+// BenchmarkTransactional adds records to transactions of 5000, each way.
+func BenchmarkTransactional(b *testing.B) {
+	const size = 5000
+	value := make([]byte, 60)
+	run := func(name string, add func(x *kafka.Txn, topic string, n int) error) {
+		b.Run(name, func(b *testing.B) {
+			c, out := benchBroker(b)
+			x, err := kafka.NewTxn(c, kafka.TxnConfig{ID: "bench"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer x.Close()
+			if err := x.Init(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			report := begin(b)
+			for done := 0; done < b.N; done += size {
+				if err := errors.Join(x.Begin(), add(x, out, min(size, b.N-done)), x.Commit()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			report()
+		})
+	}
+	run("one", func(x *kafka.Txn, topic string, n int) (err error) {
+		for i := 0; i < n && err == nil; i++ {
+			err = x.Produce(kafka.Record{Topic: topic, Key: value[:3], Value: value})
+		}
+		return err
+	})
+	var list kafka.Records
+	run("all", func(x *kafka.Txn, topic string, n int) error {
+		list.Reset()
+		list.Topics = []string{topic}
+		for range n {
+			list.Add(0, value[:3], value)
+		}
+		return x.ProduceAll(&list)
+	})
 }
 
 // BenchmarkTransaction is one transaction of one record: its fixed costs.

@@ -28,4 +28,7 @@
 //     taken before a seek and not handed out is dropped here.
 //   - Rebalances and errors still come from the consumer's own queue, by Poll,
 //     which also tells the group that the member is alive.
+//
+// The same way in: ProduceAll hands a list of records to a transaction in one
+// call, Produce is its reference and its fallback (records_test.go).
 package kafka

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -60,7 +61,7 @@ func sending(maxMessage int, linger time.Duration) ck.ConfigMap {
 		"enable.idempotence":   true, // off by default in librdkafka
 		"acks":                 "all",
 		"message.max.bytes":    maxMessage,
-		"linger.ms":            millis(linger),
+		"linger.ms":            strconv.FormatFloat(linger.Seconds()*1000, 'f', -1, 64), // below a millisecond as well
 		"batch.num.messages":   100_000,
 		"batch.size":           maxMessage,
 		"compression.type":     "lz4",

@@ -16,6 +16,7 @@ type TxnConfig struct {
 	ID         string        // transactional.id: one writer per id, also over restarts
 	Timeout    time.Duration // 0 = 15 s; the coordinator aborts a transaction that is open for longer
 	MaxMessage int           // bytes; 0 = 1,000,000
+	Linger     time.Duration // 0 = 1 ms; how long a batch may wait to fill. A commit does not wait for it
 }
 
 // Txn is a transactional producer. One goroutine uses it. Every error is to be
@@ -23,6 +24,7 @@ type TxnConfig struct {
 type Txn struct {
 	client  *ck.Producer
 	config  TxnConfig
+	topics  *handles // nil: ProduceAll adds records one by one
 	free    func()
 	drained chan struct{}
 	refused error       // a record of the open transaction was not accepted
@@ -40,7 +42,10 @@ func NewTxn(c Config, tc TxnConfig) (*Txn, error) {
 	if tc.MaxMessage == 0 {
 		tc.MaxMessage = defaultMaxMessage
 	}
-	own := sending(tc.MaxMessage, time.Millisecond)
+	if tc.Linger == 0 {
+		tc.Linger = time.Millisecond
+	}
+	own := sending(tc.MaxMessage, tc.Linger)
 	own["transactional.id"] = tc.ID
 	own["transaction.timeout.ms"] = millis(tc.Timeout)
 	// message.timeout.ms and socket.timeout.ms stay unset: librdkafka derives
@@ -60,6 +65,9 @@ func NewTxn(c Config, tc TxnConfig) (*Txn, error) {
 		return nil, fmt.Errorf("cannot make the transactional producer %q: %w", tc.ID, err)
 	}
 	t := &Txn{client: client, config: tc, free: free, drained: make(chan struct{})}
+	if t.topics, err = newHandles(client); err != nil {
+		fellBack(c.log(), err)
+	}
 	go t.drain(c.log())
 	return t, nil
 }
@@ -134,10 +142,45 @@ func (t *Txn) Produce(r Record) error {
 	if err == nil {
 		return nil
 	}
+	return t.refuse(r.Topic, err)
+}
+
+// ProduceAll adds all records in their order, as Produce does each, in one call
+// past the Go client. Of a list with a record that is too large none is added.
+func (t *Txn) ProduceAll(r *Records) error {
+	err := r.check(t.config.MaxMessage)
+	var tooLarge *TooLargeError
+	if errors.As(err, &tooLarge) {
+		return t.refuse(tooLarge.Topic, err)
+	}
+	if len(r.Entries) == 0 {
+		return nil
+	}
+	if t.topics == nil {
+		return t.produceEach(r)
+	}
+	if i, err := t.topics.produce(r, time.Now().Add(t.config.Timeout)); err != nil {
+		return t.refuse(r.Topics[r.Entries[i].Topic], err)
+	}
+	return nil
+}
+
+// produceEach is what ProduceAll must equal.
+func (t *Txn) produceEach(r *Records) error {
+	for i := range r.Entries {
+		if err := t.Produce(r.record(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse keeps in mind that a record is not in the transaction.
+func (t *Txn) refuse(topic string, err error) error {
 	if Classify(err) == Unknown && !isFatal(err) {
 		err = &refusedError{err} // the record is missing, but the producer is fine
 	}
-	t.refused = fmt.Errorf("cannot add a record for topic %q to the transaction: %w", r.Topic, err)
+	t.refused = fmt.Errorf("cannot add a record for topic %q to the transaction: %w", topic, err)
 	return t.refused
 }
 
@@ -231,6 +274,9 @@ func (t *Txn) Suspect() bool { return t.suspect.Load() }
 // Close ends the producer. An open transaction stays open until the next Init
 // of the same id, or its timeout.
 func (t *Txn) Close() {
+	if t.topics != nil {
+		t.topics.close()
+	}
 	t.client.Close()
 	<-t.drained
 	t.free()

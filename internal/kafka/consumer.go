@@ -182,6 +182,9 @@ func (k *Consumer) Metadata() (GroupMetadata, error) {
 		return GroupMetadata{}, fmt.Errorf("cannot commit for group %q: no partition is assigned", k.group.Group)
 	}
 	m, err := k.consumer.GetConsumerGroupMetadata()
+	if err == nil {
+		err = proves(m)
+	}
 	if err != nil {
 		return GroupMetadata{}, fmt.Errorf("cannot commit for group %q: %w", k.group.Group, err)
 	}

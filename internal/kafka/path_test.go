@@ -60,3 +60,19 @@ func TestChoosePath(t *testing.T) {
 		t.Errorf("batches that cannot be: %v", err)
 	}
 }
+
+// What the client returns before it has joined passes the coordinator
+// unchecked. That it is refused shows that the field is read; that a member's
+// passes, the tests of transactions show.
+func TestMetadataOfNobodyIsRefused(t *testing.T) {
+	nobody, err := ck.NewTestConsumerGroupMetadata("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := proves(nobody); !errors.Is(err, errNoMember) {
+		t.Errorf("%v", err)
+	}
+	if err := proves(&ck.ConsumerGroupMetadata{}); err != nil {
+		t.Errorf("metadata that cannot be read: %v", err)
+	}
+}

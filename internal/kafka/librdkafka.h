@@ -47,6 +47,7 @@ WEAK void rd_kafka_message_destroy(message *);
 
 WEAK rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *, const char *topic, void *conf);
 WEAK void rd_kafka_topic_destroy(rd_kafka_topic_t *);
+WEAK int rd_kafka_flush(rd_kafka_t *, int timeout_ms);
 WEAK int rd_kafka_produce_batch(rd_kafka_topic_t *, int32_t partition, int flags, message *, int count);
 
 WEAK rd_kafka_error_t *rd_kafka_consumer_group_metadata_read(rd_kafka_consumer_group_metadata_t **, const void *, size_t size);

@@ -1,5 +1,10 @@
 package kafka
 
+/*
+#include "librdkafka.h"
+*/
+import "C"
+
 import (
 	"context"
 	"fmt"
@@ -98,6 +103,7 @@ type ProducerConfig struct {
 // or an error in its delivery.
 type Producer struct {
 	client     *ck.Producer
+	native     *C.rd_kafka_t // nil: by the Go client alone
 	maxMessage int
 	free       func()
 	drained    chan struct{}
@@ -124,6 +130,9 @@ func NewProducer(c Config, pc ProducerConfig) (*Producer, error) {
 	connect(client)
 	p := &Producer{client: client, maxMessage: pc.MaxMessage, free: free,
 		drained: make(chan struct{}), fatal: make(chan struct{})}
+	if able() == nil {
+		p.native, _ = native(client) // without it there is another way
+	}
 	go p.drain(c.log(), pc.OnDelivery)
 	return p, nil
 }
@@ -185,7 +194,7 @@ func (p *Producer) Produce(ctx context.Context, r Record, number uint64) error {
 
 // Flush waits until every accepted record has its outcome.
 func (p *Producer) Flush(ctx context.Context) error {
-	for p.client.Flush(50) > 0 {
+	for p.settle(50*time.Millisecond) > 0 {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("cannot flush: %d records have no outcome yet: %w", p.client.Len(), err)
 		}
@@ -193,11 +202,31 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return nil
 }
 
+// settle waits until all records have their outcome, at most for a time, and
+// returns how many have none yet. The Go client's Flush would take deliveries
+// from the client beside the goroutine that does so already, and so change
+// their order.
+func (p *Producer) settle(wait time.Duration) int {
+	if p.native == nil {
+		return p.client.Flush(millis(wait))
+	}
+	C.rd_kafka_flush(p.native, C.int(millis(wait)))
+	n := p.client.Len()
+	if n > 0 {
+		time.Sleep(100 * time.Microsecond) // the last ones are on their way through the client's channel
+	}
+	return n
+}
+
 // Close ends the producer; records without an outcome fail. It returns when
 // the last delivery was handed over.
 func (p *Producer) Close() {
 	_ = p.client.Purge(ck.PurgeQueue | ck.PurgeInFlight)
-	p.client.Flush(1000) // hands the failures over
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		if p.settle(50*time.Millisecond) == 0 { // the failures are handed over
+			break
+		}
+	}
 	p.client.Close()
 	<-p.drained
 	p.free()

@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"parallax.example/internal/event"
 	"parallax.example/internal/kafka"
@@ -37,6 +39,13 @@ func (f *figures) add(v int64) {
 	f.min, f.max = min(f.min, v), max(f.max, v)
 }
 
+func (f figures) merge(g figures) figures {
+	if f.count == 0 {
+		return g
+	}
+	return figures{f.count + g.count, f.sum + g.sum, min(f.min, g.min), max(f.max, g.max)}
+}
+
 type answers map[cell]figures
 
 // truth is the naive answer to a set.
@@ -48,8 +57,12 @@ type truth struct {
 
 const hour = 3_600_000_000 // µs
 
-// answer folds a set by hour and origin.
-func (l *lab) answer(ctx context.Context, s *set) (*truth, error) {
+// never is a lateness within which everything lies.
+const never = time.Duration(math.MaxInt64)
+
+// answer folds a set by hour and origin. An event is late, and left out, when an
+// earlier one of its partition lies the lateness behind its window's end.
+func (l *lab) answer(ctx context.Context, s *set, lateness time.Duration) (*truth, error) {
 	t := &truth{cells: answers{}}
 	var latest [partitions]int64
 	err := l.read(ctx, s, func(partition int32, r *event.Record) error {
@@ -58,15 +71,35 @@ func (l *lab) answer(ctx context.Context, s *set) (*truth, error) {
 		}
 		e := &r.Event
 		t.events++
-		t.back = max(t.back, latest[partition]-e.Time)
-		latest[partition] = max(latest[partition], e.Time)
+		before := latest[partition]
+		t.back = max(t.back, before-e.Time)
+		latest[partition] = max(before, e.Time)
 		at := cell{string(e.Key), e.Time - e.Time%hour}
+		if before-at.start-hour >= lateness.Microseconds() {
+			return nil
+		}
 		f := t.cells[at]
 		f.add(e.Value)
 		t.cells[at] = f
 		return nil
 	})
 	return t, err
+}
+
+// hopping are the answers for windows of so many hours every hour, from those
+// for one hour.
+func (a answers) hopping(hours int) answers {
+	if hours == 1 {
+		return a
+	}
+	list := answers{}
+	for at, f := range a {
+		for n := range int64(hours) {
+			to := cell{at.key, at.start - n*hour}
+			list[to] = list[to].merge(f)
+		}
+	}
+	return list
 }
 
 // row is one record of a results topic.

@@ -48,6 +48,31 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Ensure that hopping answers are those of folding each event into every window
+// that holds it.
+func TestHopping(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		hours := rapid.IntRange(1, 4).Draw(rt, "hours")
+		hourly, want := answers{}, answers{}
+		add := func(a answers, at cell, v int64) {
+			f := a[at]
+			f.add(v)
+			a[at] = f
+		}
+		for range rapid.IntRange(0, 9).Draw(rt, "events") {
+			key, v := rapid.SampledFrom([]string{"A", "B"}).Draw(rt, "key"), rapid.Int64Range(-9, 9).Draw(rt, "value")
+			h := rapid.Int64Range(5, 12).Draw(rt, "hour")
+			add(hourly, cell{key, h * hour}, v)
+			for start := h - int64(hours) + 1; start <= h; start++ {
+				add(want, cell{key, start * hour}, v)
+			}
+		}
+		if where := compare(want, hourly.hopping(hours)); where != "" {
+			rt.Fatal(where)
+		}
+	})
+}
+
 // Ensure that a row says the same in the form of the processor and in that of
 // the others.
 func TestDecoders(t *testing.T) {

@@ -126,7 +126,7 @@ func (l *lab) observe(ctx context.Context, e engine, engine *process, p *plan, w
 	if err != nil {
 		return d, err
 	}
-	defer w.reader.Close()
+	defer func() { _ = w.reader.Close() }()
 	if err := l.prime(ctx, j); err != nil {
 		return d, cmp.Or(context.Cause(ctx), err)
 	}

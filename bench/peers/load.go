@@ -71,7 +71,7 @@ func (l *lab) load(ctx context.Context, s *set) error {
 		}
 		s.ends = append(s.ends, o.Stable)
 	}
-	if s.truth, err = l.answer(ctx, s); err != nil {
+	if s.truth, err = l.answer(ctx, s, never); err != nil {
 		return err
 	}
 	s.events = s.truth.events

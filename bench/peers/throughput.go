@@ -42,7 +42,7 @@ func (c *throughputCommand) measure(ctx context.Context, l *lab) error {
 	for run := range c.Runs {
 		for _, e := range engines {
 			for _, s := range []*set{small, large} {
-				x, err := l.backlog(ctx, e, q, s, true)
+				x, err := l.backlog(ctx, e, q, s, s.truth.cells)
 				if err != nil {
 					return err
 				}

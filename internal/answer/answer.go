@@ -7,7 +7,8 @@
 //
 // What it may be trusted for: Open accepts only a complete job of the version
 // it knows and holds every listed file against its size and SHA-256, so that
-// whatever Rows and Judgements yield is what the job wrote.
+// whatever Rows and Judgements yield is what the job wrote. Rows refuses
+// sketches that are not canonical or count other events than their row.
 package answer
 
 import (
@@ -15,8 +16,8 @@ import (
 	"parallax.example/internal/result"
 )
 
-// Version of the files and of _SUCCESS.json.
-const Version = 1
+// Version of the files and of _SUCCESS.json. 1 had neither sessions nor sketches.
+const Version = 2
 
 // SuccessName is the file that makes a job exist.
 const SuccessName = "_SUCCESS.json"
@@ -122,7 +123,7 @@ var rowColumns = parquet.Schema{
 	{Name: "hash", Kind: parquet.String},
 	{Name: "key", Kind: parquet.String},
 	{Name: "window_start", Kind: parquet.Timestamp},
-	{Name: "window_end", Kind: parquet.Timestamp},
+	{Name: "window_end", Kind: parquet.Timestamp}, // of a session: where the reading's own ends
 	{Name: "partition", Kind: parquet.Int32},
 	{Name: "count", Kind: parquet.Uint64},
 	{Name: "sum_high", Kind: parquet.Int64}, // the sum is sum_high·2^64 + sum_low
@@ -130,6 +131,18 @@ var rowColumns = parquet.Schema{
 	{Name: "min", Kind: parquet.Int64},
 	{Name: "max", Kind: parquet.Int64},
 	{Name: "closed_at", Kind: parquet.Int64, Optional: true}, // null: open
+	// The canonical bytes of the sketches, null where the view does not ask.
+	{Name: "quantiles", Kind: parquet.Bytes, Optional: true},
+	{Name: "distinct", Kind: parquet.Bytes, Optional: true},
+}
+
+// readableColumns stand behind the others, for people who open a file with other
+// programs: what the sketches say, null without one. They are never read here.
+var readableColumns = parquet.Schema{
+	{Name: "p50", Kind: parquet.Int64, Optional: true},
+	{Name: "p95", Kind: parquet.Int64, Optional: true},
+	{Name: "p99", Kind: parquet.Int64, Optional: true},
+	{Name: "distinct_estimate", Kind: parquet.Uint64, Optional: true},
 }
 
 var judgementColumns = parquet.Schema{

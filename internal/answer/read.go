@@ -69,7 +69,7 @@ func DecodeSuccess(b []byte) (s Success, err error) {
 		return s, fmt.Errorf("%s is not what a job writes: %w", SuccessName, err)
 	}
 	if v.Version != Version {
-		return s, fmt.Errorf("it is of version %d, this program reads %d", v.Version, Version)
+		return s, fmt.Errorf("it is of version %d, this program reads %d; run the batch again with the same release as this program", v.Version, Version)
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
 		return s, fmt.Errorf("%s is not what a job writes: %w", SuccessName, err)
@@ -102,10 +102,12 @@ func (a *Answer) verify(f *File) error {
 // Close frees the folder's handle.
 func (a *Answer) Close() error { return a.root.Close() }
 
-// Rows yields every row, file by file; within a file by cell, A before B. An
-// error of yield ends it and is returned.
+// Rows yields every row, file by file. Within a file windows come by cell, A
+// before B, and then sessions by key, partition, view, span and reading. An error
+// of yield ends it and is returned.
 func (a *Answer) Rows(yield func(*Row) error) error {
 	views := a.views()
+	var sketches sketchCheck
 	return a.scan(RowsFolder, rowColumns, func(c *columns, i int) error {
 		r := Row{
 			Reading: Reading(c.text(0, i)),
@@ -118,18 +120,22 @@ func (a *Answer) Rows(yield func(*Row) error) error {
 			Agg: result.Agg{Plain: result.Plain{
 				Count: uint64(c.ints[7][i]), SumHigh: c.ints[8][i], SumLow: uint64(c.ints[9][i]),
 				Min: c.ints[10][i], Max: c.ints[11][i],
-			}},
-			Closed: c.valid[12][i], ClosedAt: c.ints[12][i],
+			}, Quantiles: c.text(13, i), Distinct: c.text(14, i)},
+			Closed: c.has(12, i), ClosedAt: c.ints[12][i],
 		}
 		if r.Reading != A && r.Reading != B {
 			return fmt.Errorf("reading %q is not known", r.Reading)
+		}
+		if err := sketches.check(&r.Agg); err != nil {
+			return fmt.Errorf("the row of key %q, %s, in view %s: %w", r.Cell.Key, r.Cell.Span, r.Cell.View, err)
 		}
 		return yield(&r)
 	})
 }
 
-// Judgements yields every judgement, file by file; within a file by partition,
-// offset, view and window.
+// Judgements yields every judgement, file by file. Within a file they come by
+// partition, offset, view and window, but for those of sessions, which follow by
+// key, partition, view and offset.
 func (a *Answer) Judgements(yield func(*Judgement) error) error {
 	views := a.views()
 	causes := map[string]result.Cause{"": 0}
@@ -144,7 +150,7 @@ func (a *Answer) Judgements(yield func(*Judgement) error) error {
 				Span: view.Span{Start: c.ints[4][i], End: c.ints[5][i]},
 			},
 			Time: c.ints[9][i], Value: c.ints[10][i],
-			HasID: c.valid[12][i], Producer: c.text(11, i), Seq: uint64(c.ints[12][i]),
+			HasID: c.has(12, i), Producer: c.text(11, i), Seq: uint64(c.ints[12][i]),
 		}
 		var ok, okB bool
 		j.CauseA, ok = causes[c.text(6, i)]
@@ -181,7 +187,13 @@ type columns struct {
 	texts [][]string // of the row group's dictionaries, each value once
 }
 
-// text is a row of a text column; "" for a null.
+// has reports whether a row of an integer column is not null. A file may declare
+// an optional column as required: then no row is.
+func (c *columns) has(column, i int) bool {
+	return len(c.valid[column]) == 0 || c.valid[column][i]
+}
+
+// text is a row of a column of text or bytes; "" for a null.
 func (c *columns) text(column, i int) string {
 	if code := c.codes[column][i]; code >= 0 {
 		return c.texts[column][code]
@@ -231,7 +243,7 @@ func (a *Answer) scanFile(f *File, schema parquet.Schema, row func(c *columns, i
 			return err
 		}
 		for i, column := range schema {
-			if column.Kind != parquet.String {
+			if column.Kind != parquet.String && column.Kind != parquet.Bytes {
 				c.ints[i], err = cursor.Int64(i)
 				c.valid[i] = cursor.Valid(i)
 			} else if c.codes[i], err = cursor.Codes(i); err == nil {

@@ -1,14 +1,20 @@
 package answer
 
 import (
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"parallax.example/internal/parquet"
 	"parallax.example/internal/result"
+	"parallax.example/internal/sketch"
 )
 
-const batchRows = 1 << 12
+const (
+	batchRows = 1 << 12
+	groupRows = 1 << 17 // a reader holds the different sketches of a group
+)
 
 // table collects rows into batches.
 type table struct {
@@ -17,7 +23,7 @@ type table struct {
 }
 
 func newTable(out io.Writer, schema parquet.Schema) (table, error) {
-	w, err := parquet.NewWriter(out, schema, parquet.Options{Codec: parquet.Zstd})
+	w, err := parquet.NewWriter(out, schema, parquet.Options{Codec: parquet.Zstd, GroupRows: groupRows})
 	return table{w, parquet.NewBatch(schema)}, err
 }
 
@@ -39,12 +45,16 @@ func (t *table) Close() (rows int64, err error) {
 }
 
 // RowWriter writes a file of rows.
-type RowWriter struct{ table }
+type RowWriter struct {
+	table
+	histogram sketch.Histogram
+	subjects  sketch.Distinct
+}
 
 // NewRowWriter begins a file on out.
 func NewRowWriter(out io.Writer) (*RowWriter, error) {
-	t, err := newTable(out, rowColumns)
-	return &RowWriter{t}, err
+	t, err := newTable(out, slices.Concat(rowColumns, readableColumns))
+	return &RowWriter{table: t}, err
 }
 
 // Write adds a row.
@@ -68,7 +78,44 @@ func (w *RowWriter) Write(r *Row) error {
 	} else {
 		b[12].AppendNull()
 	}
+	if err := w.sketches(&r.Agg); err != nil {
+		return fmt.Errorf("cannot write the row of key %q, %s, in view %s: %w", r.Cell.Key, r.Cell.Span, r.Cell.View, err)
+	}
 	return w.flush(batchRows)
+}
+
+// sketches adds the bytes of a row's sketches and what they say.
+func (w *RowWriter) sketches(a *result.Agg) error {
+	b := w.batch[len(rowColumns)-2:]
+	if a.Quantiles == "" {
+		appendNulls(b[0:1], b[2:5])
+	} else {
+		if err := w.histogram.Decode([]byte(a.Quantiles)); err != nil {
+			return err
+		}
+		b[0].AppendString(a.Quantiles)
+		for i, percent := range []int{50, 95, 99} {
+			b[2+i].AppendInt64(w.histogram.Quantile(percent))
+		}
+	}
+	if a.Distinct == "" {
+		appendNulls(b[1:2], b[5:6])
+	} else {
+		if err := w.subjects.Decode([]byte(a.Distinct)); err != nil {
+			return err
+		}
+		b[1].AppendString(a.Distinct)
+		b[5].AppendUint64(w.subjects.Estimate())
+	}
+	return nil
+}
+
+func appendNulls(columns ...[]parquet.Vector) {
+	for _, c := range columns {
+		for i := range c {
+			c[i].AppendNull()
+		}
+	}
 }
 
 // JudgementWriter writes a file of judgements.

@@ -30,8 +30,11 @@ func drawViews(t *rapid.T) string {
 	text := fmt.Sprintf("time:\n  believed: {count: %d, of: %d}\n  lag: %ds\n  punctuation: [gen]\nviews:\n",
 		rapid.IntRange(1, of).Draw(t, "count"), of, rapid.SampledFrom([]int{0, 0, 7, 600}).Draw(t, "lag"))
 	for i := range rapid.IntRange(1, 3).Draw(t, "views") {
-		window := rapid.SampledFrom([]string{"{tumbling: 10m}", "{tumbling: 1h}", "{hopping: 1h, every: 10m}", "{hopping: 40m, every: 20m}", "{tumbling: 7s}"}).Draw(t, "window")
-		text += fmt.Sprintf("  - {name: v%d, window: %s, lateness: %ds}\n", i, window, rapid.SampledFrom([]int{0, 60, 3600}).Draw(t, "lateness"))
+		window := rapid.SampledFrom([]string{"{tumbling: 10m}", "{tumbling: 1h}", "{hopping: 1h, every: 10m}", "{hopping: 40m, every: 20m}", "{tumbling: 7s}",
+			"{session: 5m}", "{session: 10m}", "{session: 2h}", "{session: 7s}"}).Draw(t, "window")
+		aggregates := rapid.SampledFrom([]string{"[sum]", "[count, p50]", "[distinct, max]", "[p95, p99, distinct]"}).Draw(t, "aggregates")
+		text += fmt.Sprintf("  - {name: v%d, window: %s, lateness: %ds, aggregates: %s}\n", i, window,
+			rapid.SampledFrom([]int{0, 60, 3600}).Draw(t, "lateness"), aggregates)
 	}
 	return text
 }
@@ -56,7 +59,7 @@ func drawLog(t *rapid.T, partitions int) []oracle.Record {
 			now += int64(rapid.IntRange(0, 600).Draw(t, "step")) * 1_000_000
 			e := event.Event{
 				Key:     []byte(rapid.SampledFrom([]string{"a", "b", "b\x00", "ö"}).Draw(t, "key")),
-				Subject: []byte("s"), Time: now - int64(rapid.SampledFrom([]int{0, 0, 1, 100, 3000, 20000}).Draw(t, "delay"))*1_000_000,
+				Subject: []byte(rapid.SampledFrom([]string{"", "s", "t", "\x00"}).Draw(t, "subject")), Time: now - int64(rapid.SampledFrom([]int{0, 0, 1, 100, 3000, 20000}).Draw(t, "delay"))*1_000_000,
 				Value: rapid.OneOf(rapid.Int64Range(-100, 100), rapid.Int64()).Draw(t, "value"),
 			}
 			producer := rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "producer")
@@ -95,7 +98,7 @@ func drawLog(t *rapid.T, partitions int) []oracle.Record {
 // got is a batch answer in the oracle's words.
 type got struct {
 	rows, open map[answer.Reading]map[result.Cell]result.Agg
-	closedAt   map[result.Cell]int64
+	closedAt   map[answer.Reading]map[result.Cell]int64
 	judged     []answer.Judgement
 	success    answer.Success
 }
@@ -110,13 +113,13 @@ func read(t testing.TB, folder string) got {
 	g := got{
 		rows:     map[answer.Reading]map[result.Cell]result.Agg{answer.A: {}, answer.B: {}},
 		open:     map[answer.Reading]map[result.Cell]result.Agg{answer.A: {}, answer.B: {}},
-		closedAt: map[result.Cell]int64{}, success: a.Success,
+		closedAt: map[answer.Reading]map[result.Cell]int64{answer.A: {}, answer.B: {}}, success: a.Success,
 	}
 	err = a.Rows(func(r *answer.Row) error {
 		into := g.open
 		if r.Closed {
 			into = g.rows
-			g.closedAt[r.Cell] = r.ClosedAt
+			g.closedAt[r.Reading][r.Cell] = r.ClosedAt
 		}
 		if _, twice := into[r.Reading][r.Cell]; twice {
 			return fmt.Errorf("%v stands twice in %s", r.Cell, r.Reading)
@@ -178,7 +181,8 @@ func check(t interface{ Fatalf(string, ...any) }, f *view.File, log []oracle.Rec
 		{"open rows of A", a.Open, g.open[answer.A]},
 		{"closed rows of B", b.Rows, g.rows[answer.B]},
 		{"open rows of B", b.Open, g.open[answer.B]},
-		{"closing offsets", b.ClosedAt, g.closedAt},
+		{"closing offsets of A", a.ClosedAt, g.closedAt[answer.A]},
+		{"closing offsets of B", b.ClosedAt, g.closedAt[answer.B]},
 		{"judgements", wantJudged(log, a, b), g.judged},
 	} {
 		if diff := gocmp.Diff(x.want, x.got); diff != "" {

@@ -17,8 +17,16 @@ import (
 
 const benchRows = 2 << 20
 
+var subjects = func() (s []string) {
+	for i := range 500 {
+		s = append(s, fmt.Sprint("subject-", i))
+	}
+	return s
+}()
+
 // benchLake has two partitions of a million events each: 300 keys, a clock that
-// runs 20 ms per event with up to two hours of delay, one producer each.
+// runs 20 ms per event with up to two hours of delay, one producer each, 500
+// subjects.
 func benchLake(b *testing.B) string {
 	folder := filepath.Join(b.TempDir(), "lake")
 	dir, err := lake.Create(folder)
@@ -62,7 +70,7 @@ func benchManifest(b *testing.B, dir *lake.Dir, p int32, start, end int64) {
 		v[3].AppendString(producer)
 		v[4].AppendUint64(uint64(o))
 		v[5].AppendString(string([]byte{'A' + byte(x>>40%20), 'A' + byte(x>>50%15), 'X'}))
-		v[6].AppendString("")
+		v[6].AppendString(subjects[x>>44%uint64(len(subjects))])
 		v[7].AppendInt64(at)
 		v[8].AppendInt64(int64(x >> 56))
 		m.IDs.Add(lake.HashProducer([]byte(producer)), uint64(o))
@@ -108,11 +116,18 @@ func cpu() float64 {
 // BenchmarkRun is a whole job: verify, both passes, shuffle, commit.
 func BenchmarkRun(b *testing.B) {
 	folder := benchLake(b)
-	for name, window := range map[string]string{"tumbling": "{tumbling: 1h}", "hopping6": "{hopping: 1h, every: 10m}"} {
-		b.Run(name, func(b *testing.B) {
+	for _, x := range []struct{ name, view string }{
+		{"tumbling", "window: {tumbling: 1h}"},
+		{"hopping6", "window: {hopping: 1h, every: 10m}"},
+		{"tumbling-sketches", "window: {tumbling: 1h}, aggregates: [p99, distinct]"},
+		{"hopping6-sketches", "window: {hopping: 1h, every: 10m}, aggregates: [p99, distinct]"},
+		{"session", "window: {session: 30s}"},
+		{"session-sketches", "window: {session: 30s}, aggregates: [p99, distinct]"},
+	} {
+		b.Run(x.name, func(b *testing.B) {
 			out := b.TempDir()
 			views := filepath.Join(out, "views.yaml")
-			if err := os.WriteFile(views, fmt.Appendf(nil, "views: [{name: v, window: %s}]", window), 0o644); err != nil {
+			if err := os.WriteFile(views, fmt.Appendf(nil, "views: [{name: v, %s}]", x.view), 0o644); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()

@@ -3,6 +3,8 @@ package batch
 import (
 	"parallax.example/internal/parquet"
 	"parallax.example/internal/result"
+	"parallax.example/internal/sketch"
+	"parallax.example/internal/view"
 )
 
 // keyTable numbers the keys of a task, and translates the codes of a row
@@ -41,12 +43,45 @@ func (k *keyTable) translate(codes []int32, d *parquet.Dictionary) []int32 {
 	return k.batch
 }
 
+// subjectTable hashes the subjects of a row group's dictionary, each once.
+type subjectTable struct {
+	byCode []uint64
+	batch  []uint64
+}
+
+func (s *subjectTable) forget() { s.byCode = s.byCode[:0] }
+
+func (s *subjectTable) translate(codes []int32, d *parquet.Dictionary) []uint64 {
+	for len(s.byCode) < d.Len() {
+		s.byCode = append(s.byCode, sketch.Hash(d.Value(int32(len(s.byCode)))))
+	}
+	s.batch = s.batch[:0]
+	for _, c := range codes {
+		s.batch = append(s.batch, s.byCode[c])
+	}
+	return s.batch
+}
+
 // cellTable is a flat hash table of cells: open addressing over numbers, so
 // that an event costs a multiplication and, mostly, one cache line.
 type cellTable struct {
 	slots []int32 // cell number + 1, 0 for an empty slot
 	ids   []cellID
-	aggs  []result.Plain
+	plain []result.Plain
+	// By cell, as above; nil unless the view asks.
+	quantiles []sketch.Histogram
+	distinct  []sketch.Distinct
+}
+
+func newCellTable(v *view.View) cellTable {
+	var t cellTable
+	if v.AsksQuantiles() {
+		t.quantiles = []sketch.Histogram{}
+	}
+	if v.AsksDistinct() {
+		t.distinct = []sketch.Distinct{}
+	}
+	return t
 }
 
 // cellID packs pane, rank and key.
@@ -60,8 +95,8 @@ func (id cellID) hash() uint64 {
 	return h ^ h>>32
 }
 
-// at is the cell's aggregate, valid until the next call.
-func (t *cellTable) at(pane, rank int, key int32) *result.Plain {
+// at is the number of a cell.
+func (t *cellTable) at(pane, rank int, key int32) int {
 	if 2*len(t.ids) >= len(t.slots) {
 		t.grow()
 	}
@@ -71,12 +106,18 @@ func (t *cellTable) at(pane, rank int, key int32) *result.Plain {
 		n := t.slots[i]
 		if n == 0 {
 			t.ids = append(t.ids, id)
-			t.aggs = append(t.aggs, result.Plain{})
+			t.plain = append(t.plain, result.Plain{})
+			if t.quantiles != nil {
+				t.quantiles = append(t.quantiles, sketch.Histogram{})
+			}
+			if t.distinct != nil {
+				t.distinct = append(t.distinct, sketch.Distinct{})
+			}
 			t.slots[i] = int32(len(t.ids))
-			return &t.aggs[len(t.aggs)-1]
+			return len(t.ids) - 1
 		}
 		if t.ids[n-1] == id {
-			return &t.aggs[n-1]
+			return int(n - 1)
 		}
 	}
 }
@@ -93,9 +134,18 @@ func (t *cellTable) grow() {
 	}
 }
 
-// each yields the cells in the order in which they were met.
-func (t *cellTable) each(yield func(pane, rank int, key int32, agg *result.Plain)) {
+// each yields the cells in the order in which they were met. What they share
+// with the table is not to be changed.
+func (t *cellTable) each(yield func(pane, rank int, key int32, s *state)) {
+	var s state
 	for i, id := range t.ids {
-		yield(int(id.row>>12), int(id.row&(1<<12-1)), id.key, &t.aggs[i])
+		s.Plain = t.plain[i]
+		if t.quantiles != nil {
+			s.quantiles = t.quantiles[i]
+		}
+		if t.distinct != nil {
+			s.distinct = t.distinct[i]
+		}
+		yield(int(id.row>>12), int(id.row&(1<<12-1)), id.key, &s)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"parallax.example/internal/lake"
 	"parallax.example/internal/parquet"
 	"parallax.example/internal/result"
+	"parallax.example/internal/view"
 	"parallax.example/services/batch/mapreduce"
 	"parallax.example/services/batch/scan"
 )
@@ -19,25 +20,32 @@ import (
 // it, into a pane: the hop of time that it falls into. The windows over a pane
 // close one after the other, so how many of them an event was too late for, its
 // rank, says in which it counts.
+//
+// What a session holds depends on the events around it, so for views with
+// sessions the event itself goes on to the reduce stage (session.go).
 type judge struct {
-	p     *partition
-	views []viewFold
-	keys  keyTable
-	out   *mapreduce.Emitter
-	late  judgementCoder
+	p          *partition
+	views      []viewFold      // with windows
+	sessions   *sessionShuffle // nil unless a view has sessions
+	keys       keyTable
+	subjects   subjectTable
+	asked      bool // some view asks for subjects
+	identities identityColumns
+	out        *mapreduce.Emitter
+	key, value []byte
 }
 
 // viewFold folds one view.
 type viewFold struct {
 	*closings
-	index              int // of the view, by ID
-	size               int64
-	overlap            int // windows over a pane
-	panes              []pane
-	byNumber           map[int64]int
-	last               int // the pane of the event before; -1 at first
-	cells              cellTable
-	counted, lost, all int64 // placements: A's, late, B's
+	index    int // of the view, by ID
+	size     int64
+	overlap  int // windows over a pane
+	panes    []pane
+	byNumber map[int64]int
+	last     int // the pane of the event before; -1 at first
+	cells    cellTable
+	totals   placements
 }
 
 // pane is the times [start, start+hop) of a view.
@@ -49,10 +57,15 @@ type pane struct {
 func mapSplit(ctx context.Context, dir *lake.Dir, pl *plan, p *partition, split []scan.Piece, out *mapreduce.Emitter) error {
 	j := &judge{p: p, out: out}
 	for i := range pl.views.Views {
-		w := &pl.views.Views[i].Window
+		v := &pl.views.Views[i]
+		j.asked = j.asked || v.AsksDistinct()
+		if v.Window.Kind == view.Session {
+			j.sessions = j.sessions.with(v, p.rises)
+			continue
+		}
 		j.views = append(j.views, viewFold{
-			closings: &p.closings[i], index: i, size: w.Size, overlap: int(w.Size / w.Hop),
-			byNumber: map[int64]int{}, last: -1,
+			closings: &p.closings[i], index: i, size: v.Window.Size, overlap: int(v.Window.Size / v.Window.Hop),
+			byNumber: map[int64]int{}, last: -1, cells: newCellTable(v),
 		})
 	}
 	for _, piece := range split {
@@ -70,7 +83,8 @@ func mapSplit(ctx context.Context, dir *lake.Dir, pl *plan, p *partition, split 
 // batchColumns are one batch of rows.
 type batchColumns struct {
 	offsets, times, values []int64
-	keys                   []int32 // numbers in the keyTable
+	keys                   []int32  // numbers in the keyTable
+	subjects               []uint64 // their hashes, if asked
 }
 
 func (j *judge) piece(dir *lake.Dir, piece scan.Piece) error {
@@ -106,8 +120,15 @@ func (j *judge) piece(dir *lake.Dir, piece scan.Piece) error {
 		if cursor.Group() != group {
 			group = cursor.Group()
 			j.keys.forget()
+			j.subjects.forget()
 		}
 		b.keys = j.keys.translate(codes, cursor.Dict(scan.Key))
+		if j.asked {
+			if codes, err = cursor.Codes(scan.Subject); err != nil {
+				return err
+			}
+			b.subjects = j.subjects.translate(codes, cursor.Dict(scan.Subject))
+		}
 		if err := j.batch(cursor, &b, rows); err != nil {
 			return err
 		}
@@ -118,7 +139,10 @@ func (j *judge) piece(dir *lake.Dir, piece scan.Piece) error {
 const staleRank = 1 << 11
 
 func (j *judge) batch(cursor *parquet.Cursor, b *batchColumns, rows int) error {
-	j.late.begin(cursor)
+	j.identities.begin(cursor)
+	if j.sessions != nil {
+		j.sessions.begin()
+	}
 	repeated, stale := marksFrom(j.p.repeated, b.offsets[0]), marksFrom(j.p.stale, b.offsets[0])
 	for i := range rows {
 		offset := b.offsets[i]
@@ -143,11 +167,23 @@ func (j *judge) batch(cursor *parquet.Cursor, b *batchColumns, rows int) error {
 						return err
 					}
 				}
-				v.lost += int64(rank)
-				v.counted += int64(v.overlap - rank)
+				v.totals.late += int64(rank)
+				v.totals.counted += int64(v.overlap - rank)
 			}
-			v.all += int64(v.overlap)
-			v.cells.at(p, rank, b.keys[i]).Add(b.values[i])
+			v.totals.countedB += int64(v.overlap)
+			cell := v.cells.at(p, rank, b.keys[i])
+			v.cells.plain[cell].Add(b.values[i])
+			if v.cells.quantiles != nil {
+				v.cells.quantiles[cell].Add(b.values[i])
+			}
+			if v.cells.distinct != nil {
+				v.cells.distinct[cell].Add(b.subjects[i])
+			}
+		}
+		if j.sessions != nil {
+			if err := j.emitEvent(b, i, isStale); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -200,37 +236,55 @@ func (j *judge) exclude(b *batchColumns, i int, repeated, stale bool) error {
 	if repeated {
 		x.causeB = result.Duplicate
 	}
-	return j.late.emit(j.out, &x, b, i, j.keys.names[b.keys[i]])
+	return j.emitJudgement(&x, b, i)
 }
 
 // excludeLate emits the judgement on the placement into the k-th window over a pane.
 func (j *judge) excludeLate(b *batchColumns, i int, v *viewFold, pane int64, k int) error {
 	start := pane + int64(k+1)*v.hop - v.size
 	x := judgement{partition: j.p.Partition.Partition, offset: b.offsets[i], view: v.index, start: start, causeA: result.Late}
-	return j.late.emit(j.out, &x, b, i, j.keys.names[b.keys[i]])
+	return j.emitJudgement(&x, b, i)
+}
+
+func (j *judge) emitJudgement(x *judgement, b *batchColumns, i int) (err error) {
+	x.time, x.value, x.key = b.times[i], b.values[i], j.keys.names[b.keys[i]]
+	if x.producer, x.seq, err = j.identities.of(i); err != nil {
+		return err
+	}
+	j.key, j.value = x.appendKey(j.key[:0]), x.appendValue(j.value[:0])
+	j.out.Emit(j.key, j.value)
+	return nil
 }
 
 // emit gives every cell to each window over its pane: to B always, to A where
 // it came in time.
 func (j *judge) emit() {
-	var key, value []byte
 	for n := range j.views {
 		v := &j.views[n]
-		v.cells.each(func(p, rank int, name int32, agg *result.Plain) {
+		v.cells.each(func(p, rank int, name int32, s *state) {
 			for k := range v.overlap {
 				start := v.panes[p].start + int64(k+1)*v.hop - v.size
-				both := readings{b: *agg}
+				var r readings
 				if rank <= k {
-					both.a = *agg
+					r.both = *s
+				} else {
+					r.onlyB = *s
 				}
-				key = appendCellKey(key[:0], v.index, start, j.keys.names[name], j.p.Partition.Partition)
-				value = both.append(value[:0])
-				j.out.Emit(key, value)
+				j.key = appendCellKey(j.key[:0], v.index, start, j.keys.names[name], j.p.Partition.Partition)
+				j.value = r.append(j.value[:0])
+				j.out.Emit(j.key, j.value)
 			}
 		})
-		for name, count := range map[string]int64{countedName: v.counted, lateName: v.lost, countedBName: v.all} {
-			j.out.Count(counter(j.p.Partition.Partition, v.index, name), count)
-		}
+		v.totals.count(j.out, j.p.Partition.Partition, v.index)
+	}
+}
+
+// placements are the totals of a view in a partition: A's, late, B's.
+type placements struct{ counted, late, countedB int64 }
+
+func (p placements) count(out interface{ Count(string, int64) }, partition int32, view int) {
+	for name, n := range map[string]int64{countedName: p.counted, lateName: p.late, countedBName: p.countedB} {
+		out.Count(counter(partition, view, name), n)
 	}
 }
 

@@ -13,38 +13,56 @@ import (
 // tables writes what one reduce task merged: a file of rows and one of judgements.
 type tables struct {
 	pl             *plan
+	out            *mapreduce.Output
 	rowsName       string
 	judgementsName string
 	rows           *answer.RowWriter
 	judgements     *answer.JudgementWriter
-	create         mapreduce.Create
+	cells          readings // of the record under way
+	replay         replay
 }
 
-func (pl *plan) reduce(task int, create mapreduce.Create) (mapreduce.Reducer, error) {
+func (pl *plan) reduce(task int, out *mapreduce.Output) (mapreduce.Reducer, error) {
 	return &tables{
 		pl:             pl,
+		out:            out,
 		rowsName:       fmt.Sprintf("%s/part-%05d.parquet", answer.RowsFolder, task),
 		judgementsName: fmt.Sprintf("%s/part-%05d.parquet", answer.JudgementsFolder, task),
-		create:         create,
+		replay:         newReplay(pl.views),
 	}, nil
 }
 
-// Put writes one record. Files without rows are not made.
+// Put takes one record.
 func (t *tables) Put(key, value []byte) (err error) {
-	if key[0] == cellRecord {
-		if t.rows == nil {
-			w, err := t.create(t.rowsName)
-			if err != nil {
-				return err
-			}
-			if t.rows, err = answer.NewRowWriter(w); err != nil {
-				return err
-			}
-		}
+	switch key[0] {
+	case cellRecord:
 		return t.cell(key, value)
+	case judgementRecord:
+		return t.judgement(key, value)
+	case sessionRecord:
+		return t.event(key, value)
 	}
+	return fmt.Errorf("%q is no record", key)
+}
+
+// writeRow and writeJudgement begin their file with its first row: a file without
+// rows is not made.
+func (t *tables) writeRow(r *answer.Row) error {
+	if t.rows == nil {
+		w, err := t.out.Create(t.rowsName)
+		if err != nil {
+			return err
+		}
+		if t.rows, err = answer.NewRowWriter(w); err != nil {
+			return err
+		}
+	}
+	return t.rows.Write(r)
+}
+
+func (t *tables) writeJudgement(j *answer.Judgement) error {
 	if t.judgements == nil {
-		w, err := t.create(t.judgementsName)
+		w, err := t.out.Create(t.judgementsName)
 		if err != nil {
 			return err
 		}
@@ -52,7 +70,16 @@ func (t *tables) Put(key, value []byte) (err error) {
 			return err
 		}
 	}
-	return t.judgement(key, value)
+	return t.judgements.Write(j)
+}
+
+// row is a row of the cell, without its aggregates.
+func (t *tables) row(view int, span view.Span, key []byte, partition int32) answer.Row {
+	r := answer.Row{Cell: result.Cell{View: t.pl.views.Views[view].ID(), Key: string(key), Span: span, Partition: partition}}
+	if at := t.pl.partitions[partition].closings[view].at(span.End); at != never {
+		r.Closed, r.ClosedAt = true, at
+	}
+	return r
 }
 
 func (t *tables) cell(key, value []byte) error {
@@ -60,28 +87,24 @@ func (t *tables) cell(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	both, err := decodeReadings(value)
-	if err != nil {
+	if err := t.cells.decode(value); err != nil {
 		return err
 	}
-	v := &t.pl.views.Views[k.view]
-	row := answer.Row{
-		Cell: result.Cell{
-			View: v.ID(), Key: string(k.key), Partition: k.partition,
-			Span: view.Span{Start: k.start, End: k.start + v.Window.Size},
-		},
-	}
-	if at := t.pl.partitions[k.partition].closings[k.view].at(row.Cell.Span.End); at != never {
-		row.Closed, row.ClosedAt = true, at
-	}
-	if both.a.Count > 0 {
-		row.Reading, row.Agg.Plain = answer.A, both.a
-		if err := t.rows.Write(&row); err != nil {
+	both, onlyB := &t.cells.both, &t.cells.onlyB
+	row := t.row(k.view, view.Span{Start: k.start, End: k.start + t.pl.views.Views[k.view].Window.Size}, k.key, k.partition)
+	row.Agg = both.agg()
+	if both.Count > 0 {
+		row.Reading = answer.A
+		if err := t.writeRow(&row); err != nil {
 			return err
 		}
 	}
-	row.Reading, row.Agg.Plain = answer.B, both.b
-	return t.rows.Write(&row)
+	if onlyB.Count > 0 {
+		both.merge(onlyB)
+		row.Agg = both.agg()
+	}
+	row.Reading = answer.B
+	return t.writeRow(&row)
 }
 
 func (t *tables) judgement(key, value []byte) error {
@@ -100,13 +123,21 @@ func (t *tables) judgement(key, value []byte) error {
 		j.Cell.View = v.ID()
 		j.Cell.Span = view.Span{Start: x.start, End: x.start + v.Window.Size}
 	}
-	return t.judgements.Write(&j)
+	return t.writeJudgement(&j)
 }
 
-// Close ends the files.
+// Close answers the last events and ends the files.
 func (t *tables) Close() (map[string]int64, error) {
+	err := t.sessions()
+	if err != nil {
+		return nil, err
+	}
+	for partition, totals := range t.replay.totals {
+		for n, p := range totals {
+			p.count(t.out, partition, t.replay.views[n])
+		}
+	}
 	rows := map[string]int64{}
-	var err error
 	if t.rows != nil {
 		if rows[t.rowsName], err = t.rows.Close(); err != nil {
 			return nil, err
@@ -133,7 +164,10 @@ func (pl *plan) success(job string, done mapreduce.Done) (answer.Success, error)
 			v := &pl.views.Views[i]
 			n := func(name string) int64 { return done.Counters[counter(total.Partition, i, name)] }
 			x := answer.Placements{View: v.ID(), Counted: n(countedName), Late: n(lateName), CountedB: n(countedBName)}
-			overlap := v.Window.Size / v.Window.Hop
+			overlap := int64(1) // placements of an event
+			if v.Window.Kind != view.Session {
+				overlap = v.Window.Size / v.Window.Hop
+			}
 			if x.Counted+x.Late != total.Valid*overlap || x.CountedB != (total.Events-total.RepeatedIDs)*overlap {
 				return s, fmt.Errorf("partition %d, view %s: %d counted and %d late placements of %d valid events, B %d of %d: the lake changed while it was read",
 					total.Partition, v.ID(), x.Counted, x.Late, total.Valid, x.CountedB, total.Events-total.RepeatedIDs)

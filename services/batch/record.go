@@ -8,33 +8,42 @@ import (
 
 	"parallax.example/internal/parquet"
 	"parallax.example/internal/result"
-	"parallax.example/services/batch/mapreduce"
 	"parallax.example/services/batch/scan"
 )
 
 // Shuffle records are bytes. Their keys sort as the answer's tables do: cells by
 // view, window start, key and partition; judgements by partition, offset, view
-// and window start.
+// and window start; then events of sessions by key, partition and offset.
 const (
 	cellRecord      = 'c'
 	judgementRecord = 'j'
+	sessionRecord   = 's'
 )
 
 // ordered is a signed number whose bytes sort like it.
 func ordered(v int64) uint64   { return uint64(v) ^ 1<<63 }
 func unordered(v uint64) int64 { return int64(v ^ 1<<63) }
 
-// appendCellKey appends a cell's key. The event key in it ends with two zeros,
-// and a zero inside becomes 0, 255, so that no key's end sorts into another.
-func appendCellKey(dst []byte, view int, start int64, key []byte, partition int32) []byte {
-	dst = append(dst, cellRecord, byte(view))
-	dst = binary.BigEndian.AppendUint64(dst, ordered(start))
+// appendEventKey appends the key of events. It ends with two zeros, and a zero
+// inside becomes 0, 255, so that no key's end sorts into another.
+func appendEventKey(dst, key []byte) []byte {
 	for _, c := range key {
 		if dst = append(dst, c); c == 0 {
 			dst = append(dst, 255)
 		}
 	}
-	dst = append(dst, 0, 0)
+	return append(dst, 0, 0)
+}
+
+// decodeEventKey takes an event key with its two zeros.
+func decodeEventKey(b []byte) []byte {
+	return bytes.ReplaceAll(b[:len(b)-2], []byte{0, 255}, []byte{0})
+}
+
+func appendCellKey(dst []byte, view int, start int64, key []byte, partition int32) []byte {
+	dst = append(dst, cellRecord, byte(view))
+	dst = binary.BigEndian.AppendUint64(dst, ordered(start))
+	dst = appendEventKey(dst, key)
 	return binary.BigEndian.AppendUint32(dst, uint32(partition))
 }
 
@@ -52,59 +61,26 @@ func decodeCellKey(b []byte) (cellKey, error) {
 	k := cellKey{view: int(b[1]), start: unordered(binary.BigEndian.Uint64(b[2:]))}
 	tail := len(b) - 4
 	k.partition = int32(binary.BigEndian.Uint32(b[tail:]))
-	k.key = bytes.ReplaceAll(b[10:tail-2], []byte{0, 255}, []byte{0})
+	k.key = decodeEventKey(b[10:tail])
 	return k, nil
 }
 
 // shard spreads cells by view, window and key, so that the cells of one row
-// come into one file, and judgements by ranges of offsets.
+// come into one file, events of sessions by key for the same end, and judgements
+// by ranges of offsets.
 func shard(key []byte) uint64 {
 	n := len(key) - 4 // all but the partition of a cell
-	if key[0] == judgementRecord {
+	switch key[0] {
+	case judgementRecord:
 		n = 1 + 4 + 8 - 3 // of the offset the bits from 24 on
+	case sessionRecord:
+		n = len(key) - 4 - 8 // all but partition and offset
 	}
 	h := uint64(14695981039346656037)
 	for _, c := range key[:n] {
 		h = (h ^ uint64(c)) * 1099511628211
 	}
 	return h ^ h>>29
-}
-
-// readings are a cell's aggregates in both readings.
-type readings struct{ a, b result.Plain }
-
-const aggSize = 5 * 8
-
-func (r *readings) append(dst []byte) []byte {
-	for _, g := range [...]*result.Plain{&r.a, &r.b} {
-		for _, v := range [...]uint64{g.Count, uint64(g.SumHigh), g.SumLow, uint64(g.Min), uint64(g.Max)} {
-			dst = binary.LittleEndian.AppendUint64(dst, v)
-		}
-	}
-	return dst
-}
-
-func decodeReadings(b []byte) (r readings, err error) {
-	if len(b) != 2*aggSize {
-		return r, fmt.Errorf("a cell of %d bytes", len(b))
-	}
-	for i, g := range [...]*result.Plain{&r.a, &r.b} {
-		v := func(n int) uint64 { return binary.LittleEndian.Uint64(b[i*aggSize+n*8:]) }
-		*g = result.Plain{Count: v(0), SumHigh: int64(v(1)), SumLow: v(2), Min: int64(v(3)), Max: int64(v(4))}
-	}
-	return r, nil
-}
-
-// merge folds two records of one key. Only cells are met twice.
-func merge(into, value []byte) []byte {
-	a, err := decodeReadings(into)
-	b, err2 := decodeReadings(value)
-	if err != nil || err2 != nil {
-		panic(fmt.Sprintf("BUG: records of %d and %d bytes under one key", len(into), len(value)))
-	}
-	a.a.Merge(b.a)
-	a.b.Merge(b.b)
-	return a.append(into[:0])
 }
 
 // judgement is an exclusion on its way to the output.
@@ -167,33 +143,30 @@ func decodeJudgement(key, value []byte) (x judgement, err error) {
 	return x, nil
 }
 
-// judgementCoder emits judgements of one batch. Who sent an event is read only
-// for batches that have one.
-type judgementCoder struct {
-	cursor     *parquet.Cursor
-	loaded     bool
-	codes      []int32
-	seqs       []int64
-	key, value []byte
+// identityColumns are who sent the events of one batch. They are read only for
+// batches in which somebody asks.
+type identityColumns struct {
+	cursor *parquet.Cursor
+	loaded bool
+	codes  []int32
+	seqs   []int64
 }
 
-func (c *judgementCoder) begin(cursor *parquet.Cursor) { c.cursor, c.loaded = cursor, false }
+func (c *identityColumns) begin(cursor *parquet.Cursor) { c.cursor, c.loaded = cursor, false }
 
-func (c *judgementCoder) emit(out *mapreduce.Emitter, x *judgement, b *batchColumns, i int, key []byte) (err error) {
+// of returns the identity of a row; producer is nil when there is none.
+func (c *identityColumns) of(i int) (producer []byte, seq uint64, err error) {
 	if !c.loaded {
 		if c.codes, err = c.cursor.Codes(scan.Producer); err != nil {
-			return err
+			return nil, 0, err
 		}
 		if c.seqs, err = c.cursor.Int64(scan.Seq); err != nil {
-			return err
+			return nil, 0, err
 		}
 		c.loaded = true
 	}
-	x.time, x.value, x.key = b.times[i], b.values[i], key
-	if code := c.codes[i]; code >= 0 {
-		x.producer, x.seq = c.cursor.Dict(scan.Producer).Value(code), uint64(c.seqs[i])
+	if c.codes[i] < 0 {
+		return nil, 0, nil
 	}
-	c.key, c.value = x.appendKey(c.key[:0]), x.appendValue(c.value[:0])
-	out.Emit(c.key, c.value)
-	return nil
+	return c.cursor.Dict(scan.Producer).Value(c.codes[i]), uint64(c.seqs[i]), nil
 }

@@ -15,34 +15,70 @@ import (
 // never is the closing offset of a window that is open at the cut.
 const never = math.MaxInt64
 
-// closings is, for one view in one partition, the step function from window
-// ends to the offset of the record that closed the window. Both ascend; only
-// steps are kept, so a wild clock that closes a century costs one entry.
+// steps is a step function of a partition: the record at offsets[i] brought the
+// watermark to times[i]. Both ascend.
+type steps struct{ times, offsets []int64 }
+
+// at returns the offset of the record that brought the watermark to t, or never.
+func (s *steps) at(t int64) int64 {
+	i, _ := slices.BinarySearch(s.times, t)
+	if i == len(s.times) {
+		return never
+	}
+	return s.offsets[i]
+}
+
+func (s *steps) add(t, offset int64) {
+	s.times, s.offsets = append(s.times, t), append(s.offsets, offset)
+}
+
+// walk asks steps for the watermarks before ascending offsets.
+type walk struct {
+	*steps
+	next int // the first step that is not below the last offset
+}
+
+// noWatermark is the watermark of a partition in which nothing is believed yet.
+const noWatermark = math.MinInt64
+
+// before returns the watermark before the record at offset. It looks near the
+// last answer first: offsets lie close together within a file, and far apart
+// where a file skips to another.
+func (w *walk) before(offset int64) int64 {
+	n := 1
+	for w.next+n <= len(w.offsets) && w.offsets[w.next+n-1] < offset {
+		w.next += n
+		n *= 2
+	}
+	i, _ := slices.BinarySearch(w.offsets[w.next:min(w.next+n-1, len(w.offsets))], offset)
+	if w.next += i; w.next == 0 {
+		return noWatermark
+	}
+	return w.times[w.next-1]
+}
+
+// closings tells, for one view in one partition, at which offset a window closed.
+// Of windows on a grid only the steps that close one are kept, so a wild clock
+// that closes a century costs one entry. Sessions end anywhere: their views share
+// every step of the watermark.
 type closings struct {
-	lateness, hop int64
-	ends          []int64 // every window that ends here or before …
-	offsets       []int64 // … was closed by the record at this offset, or earlier
+	lateness int64
+	hop      int64 // of the grid; 0 for sessions
+	*steps
 }
 
 // at returns the offset of the record that closed the windows ending at end,
 // or never. A placement is late when its own offset is above it.
-func (c *closings) at(end int64) int64 {
-	i, _ := slices.BinarySearch(c.ends, end)
-	if i == len(c.ends) {
-		return never
-	}
-	return c.offsets[i]
-}
+func (c *closings) at(end int64) int64 { return c.steps.at(end + c.lateness) }
 
 // rise notes that the record at offset raised the watermark.
 func (c *closings) rise(watermark, offset int64) {
-	limit := watermark - c.lateness // windows ending here or before are closed
-	if n := len(c.ends); n > 0 && limit < c.ends[n-1]+c.hop {
+	if n := len(c.times); n > 0 && watermark < c.times[n-1]+c.hop {
 		return
 	}
-	// Windows end at multiples of the hop.
-	c.ends = append(c.ends, floorDivide(limit, c.hop)*c.hop)
-	c.offsets = append(c.offsets, offset)
+	// Windows end at multiples of the hop: the last of those that are closed now
+	// was so from this watermark on.
+	c.add(floorDivide(watermark-c.lateness, c.hop)*c.hop+c.lateness, offset)
 }
 
 func floorDivide(a, b int64) int64 {
@@ -102,6 +138,7 @@ type timeline struct {
 	believed  bool       // there is a watermark
 	events    int64      // rows below the cut
 	closings  []closings // per view
+	rises     *steps     // of the watermark; nil unless a view has sessions
 }
 
 // follow reads a partition's times in offset order. excluded are the offsets of
@@ -109,7 +146,15 @@ type timeline struct {
 func follow(ctx context.Context, dir *lake.Dir, manifests []*lake.Manifest, cut int64, f *view.File, excluded []int64, signals []lake.Punctuation) (*timeline, error) {
 	t := &timeline{}
 	for i := range f.Views {
-		t.closings = append(t.closings, closings{lateness: f.Views[i].Lateness, hop: f.Views[i].Window.Hop})
+		v := &f.Views[i]
+		c := closings{lateness: v.Lateness, hop: v.Window.Hop, steps: &steps{}}
+		if v.Window.Kind == view.Session {
+			if t.rises == nil {
+				t.rises = c.steps
+			}
+			c.steps = t.rises
+		}
+		t.closings = append(t.closings, c)
 	}
 	window := recent{count: f.Time.Count, of: f.Time.Of}
 	rows := scan.NewTimes(dir, manifests, cut)
@@ -151,6 +196,11 @@ func (t *timeline) raise(watermark, offset int64) {
 	}
 	t.watermark, t.believed = watermark, true
 	for i := range t.closings {
-		t.closings[i].rise(watermark, offset)
+		if c := &t.closings[i]; c.hop > 0 {
+			c.rise(watermark, offset)
+		}
+	}
+	if t.rises != nil {
+		t.rises.add(watermark, offset)
 	}
 }

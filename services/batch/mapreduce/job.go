@@ -20,11 +20,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -40,7 +40,7 @@ type Job struct {
 	Merge   func(into, value []byte) []byte // folds value into into, which it may change and return
 	Shard   func(key []byte) uint64         // the reduce task of a key, modulo Reduces
 	Reduces int
-	Reduce  func(task int, create Create) (Reducer, error)
+	Reduce  func(task int, out *Output) (Reducer, error)
 
 	Workers  int
 	Attempts int                              // at each task before the job fails; 0 is 3
@@ -50,10 +50,6 @@ type Job struct {
 	// shuffled starts the tasks in random order, for tests.
 	shuffled *rand.Rand
 }
-
-// Create makes an output file of a reduce task; name is a path such as
-// "rows/part-0003.parquet" and of this task alone.
-type Create func(name string) (io.Writer, error)
 
 // Reducer takes the merged records of its shard by ascending key, each key once.
 type Reducer interface {
@@ -115,7 +111,7 @@ func (j *Job) Run(ctx context.Context) (Done, error) {
 		return Done{}, err
 	}
 	done := Done{Counters: map[string]int64{}}
-	for _, m := range maps {
+	for _, m := range slices.Concat(maps, reduces) {
 		for name, n := range m.Counters {
 			done.Counters[name] += n
 		}

@@ -44,10 +44,10 @@ func sums(folder, id string, splits [][]string, reduces, workers int) *mapreduce
 			}
 			return n
 		},
-		Reduce: func(task int, create mapreduce.Create) (mapreduce.Reducer, error) {
+		Reduce: func(task int, out *mapreduce.Output) (mapreduce.Reducer, error) {
 			name := fmt.Sprintf("sums/part-%d.txt", task)
-			w, err := create(name)
-			return &lines{name: name, w: bufio.NewWriter(w)}, err
+			w, err := out.Create(name)
+			return &lines{name: name, w: bufio.NewWriter(w), out: out}, err
 		},
 		Success: func(d mapreduce.Done) ([]byte, error) { return fmt.Appendf(nil, "%v", d), nil },
 	}
@@ -56,6 +56,7 @@ func sums(folder, id string, splits [][]string, reduces, workers int) *mapreduce
 type lines struct {
 	name string
 	w    *bufio.Writer
+	out  *mapreduce.Output
 	last string
 	rows int64
 }
@@ -65,6 +66,7 @@ func (l *lines) Put(key, value []byte) error {
 		return fmt.Errorf("key %q after %q", key, l.last)
 	}
 	l.last, l.rows = string(key), l.rows+1
+	l.out.Count("different", 1)
 	_, err := fmt.Fprintf(l.w, "%q %d\n", key, binary.BigEndian.Uint64(value))
 	return err
 }
@@ -115,8 +117,8 @@ func TestSameBytesWhateverTheOrder(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if done.Counters["words"] != words {
-				rt.Fatalf("%d words counted, want %d", done.Counters["words"], words)
+			if done.Counters["words"] != words || done.Counters["different"] != int64(len(want)) {
+				rt.Fatalf("counted %v, want %d words and %d different ones", done.Counters, words, len(want))
 			}
 			got := tree(t, filepath.Join(folder, id))
 			if i == 0 {
@@ -184,7 +186,7 @@ func TestRetriesAndResumption(t *testing.T) {
 	// The job dies in its reduce stage; nothing is visible; a second run does not map again.
 	j = sums(folder, "dead", four, 2, 1)
 	reduce := j.Reduce
-	j.Reduce = func(int, mapreduce.Create) (mapreduce.Reducer, error) {
+	j.Reduce = func(int, *mapreduce.Output) (mapreduce.Reducer, error) {
 		return nil, mapreduce.Permanent(errors.New("killed"))
 	}
 	if _, err := j.Run(t.Context()); err == nil {

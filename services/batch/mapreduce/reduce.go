@@ -70,9 +70,19 @@ func (h runs) Less(i, k int) bool {
 	return h[i].task < h[k].task
 }
 
+// Output is where a reduce task writes.
+type Output struct{ a *attempt }
+
+// Create makes an output file; name is a path such as "rows/part-0003.parquet"
+// and of this task alone.
+func (o *Output) Create(name string) (io.Writer, error) { return o.a.create(name) }
+
+// Count adds to a counter of the job, as Emitter.Count does.
+func (o *Output) Count(name string, n int64) { o.a.Counters[name] += n }
+
 // runReduce merges the shard's run of every map task into one Reducer.
 func (j *Job) runReduce(ctx context.Context, w workspace, a *attempt, maps []*manifest) error {
-	reducer, err := j.Reduce(a.index, func(name string) (io.Writer, error) { return a.create(name) })
+	reducer, err := j.Reduce(a.index, &Output{a})
 	if err != nil {
 		return fmt.Errorf("cannot begin %s: %w", a.task, err)
 	}

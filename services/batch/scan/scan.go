@@ -24,6 +24,7 @@ const (
 	Value
 	Producer
 	Seq
+	Subject
 )
 
 var columns = []parquet.Column{
@@ -33,6 +34,7 @@ var columns = []parquet.Column{
 	Value:    {Name: lake.ColumnValue, Kind: parquet.Int64},
 	Producer: {Name: lake.ColumnProducer, Kind: parquet.String, Optional: true},
 	Seq:      {Name: lake.ColumnSeq, Kind: parquet.Uint64, Optional: true},
+	Subject:  {Name: lake.ColumnSubject, Kind: parquet.String},
 }
 
 // Piece is some row groups of one file.

@@ -110,7 +110,10 @@ func (r *Record) Decode(b []byte) error {
 	var err *Invalid
 	switch b[0] {
 	case '{':
-		err = r.decodeJSON(b)
+		if !r.scanJSON(b) {
+			*r = Record{}
+			err = r.decodeJSON(b)
+		}
 	case tagEvent, tagPunctuation:
 		if !r.scanProto(b) {
 			*r = Record{}
@@ -120,7 +123,7 @@ func (r *Record) Decode(b []byte) error {
 		err = invalid(UnknownForm, "first byte 0x%02x is neither '{' nor a Protobuf record", b[0])
 	}
 	if err == nil {
-		err = r.check()
+		err = r.check(b[0] == '{') // a JSON message is UTF-8 as a whole, or was refused
 	}
 	if err != nil { // a typed nil must not become a non-nil error
 		*r = Record{}
@@ -129,37 +132,39 @@ func (r *Record) Decode(b []byte) error {
 	return nil
 }
 
-func (r *Record) check() *Invalid {
+// check holds the limits. Whose texts are known to be UTF-8 need not be asked
+// for it again.
+func (r *Record) check(isUTF8 bool) *Invalid {
 	if r.Kind == KindPunctuation {
-		return r.Punctuation.check()
+		return r.Punctuation.check(isUTF8)
 	}
-	return r.Event.check()
+	return r.Event.check(isUTF8)
 }
 
 // Check returns the *Invalid that a reader of this event would find, or nil.
 func (e *Event) Check() error {
-	if err := e.check(); err != nil {
+	if err := e.check(false); err != nil {
 		return err
 	}
 	return nil
 }
 
-func (e *Event) check() *Invalid {
+func (e *Event) check(isUTF8 bool) *Invalid {
 	if e.HasID {
 		if len(e.Producer) == 0 {
 			return invalid(Missing, "producer is empty")
 		}
-		if err := text("producer", e.Producer, MaxProducer); err != nil {
+		if err := text("producer", e.Producer, MaxProducer, isUTF8); err != nil {
 			return err
 		}
 	}
 	if len(e.Key) == 0 {
 		return invalid(Missing, "key is missing or empty")
 	}
-	if err := text("key", e.Key, MaxKey); err != nil {
+	if err := text("key", e.Key, MaxKey, isUTF8); err != nil {
 		return err
 	}
-	if err := text("subject", e.Subject, MaxSubject); err != nil {
+	if err := text("subject", e.Subject, MaxSubject, isUTF8); err != nil {
 		return err
 	}
 	if e.Time < MinTime || e.Time >= EndTime {
@@ -168,11 +173,11 @@ func (e *Event) check() *Invalid {
 	return nil
 }
 
-func (p *Punctuation) check() *Invalid {
+func (p *Punctuation) check(isUTF8 bool) *Invalid {
 	if len(p.Sender) == 0 {
 		return invalid(Missing, "sender is missing or empty")
 	}
-	if err := text("sender", p.Sender, MaxSender); err != nil {
+	if err := text("sender", p.Sender, MaxSender, isUTF8); err != nil {
 		return err
 	}
 	if p.Watermark < MinTime || p.Watermark > MaxWatermark {
@@ -181,11 +186,11 @@ func (p *Punctuation) check() *Invalid {
 	return nil
 }
 
-func text(name string, b []byte, limit int) *Invalid {
+func text(name string, b []byte, limit int, isUTF8 bool) *Invalid {
 	if len(b) > limit {
 		return invalid(TooLong, "%s has %d bytes, at most %d are allowed", name, len(b), limit)
 	}
-	if !ascii(b) && !utf8.Valid(b) {
+	if !isUTF8 && !ascii(b) && !utf8.Valid(b) {
 		return invalid(NotUTF8, "%s is not UTF-8", name)
 	}
 	return nil
@@ -193,14 +198,16 @@ func text(name string, b []byte, limit int) *Invalid {
 
 // ascii is most texts' short way to being UTF-8.
 func ascii(b []byte) bool {
+	var all uint64
 	for ; len(b) >= 8; b = b[8:] {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
-		}
+		all |= binary.LittleEndian.Uint64(b)
 	}
-	var all byte
+	if len(b) >= 4 {
+		all |= uint64(binary.LittleEndian.Uint32(b))
+		b = b[4:]
+	}
 	for _, c := range b {
-		all |= c
+		all |= uint64(c)
 	}
-	return all < utf8.RuneSelf
+	return all&topBits == 0
 }

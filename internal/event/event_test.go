@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/proto"
@@ -285,6 +287,7 @@ func TestNoAllocations(t *testing.T) {
 		"protobuf": event.AppendProto(nil, &e),
 		"json":     event.AppendJSON(nil, &e),
 		"rfc3339":  []byte(`{"key":"JFK","subject":"LAX","event_time":"2001-06-11T00:00:00.25Z","value":14}`),
+		"zone":     []byte(`{ "value": 14, "unit": "min", "event_time": "2001-06-11T02:00:00.250000+02:00", "key": "Zürich" }`),
 	} {
 		var r event.Record
 		if n := testing.AllocsPerRun(100, func() {
@@ -312,19 +315,41 @@ func BenchmarkEncode(b *testing.B) {
 	run("json", func(dst []byte) []byte { return event.AppendJSON(dst, &e) })
 }
 
+// BenchmarkDecode reads many messages of differing lengths, as real ones are: the
+// processor would learn a single one by heart.
 func BenchmarkDecode(b *testing.B) {
-	e := flight()
-	run := func(name string, in []byte) {
+	random := rand.New(rand.NewPCG(1, 2))
+	events := make([]event.Event, 1<<13)
+	for i := range events {
+		events[i] = event.Event{
+			Producer: []byte("flights"), Seq: random.Uint64() >> (40 + random.IntN(20)), HasID: true,
+			Key: []byte("JFK"), Subject: []byte("N12345"[:1+random.IntN(6)]),
+			Time: 992217600000000 + random.Int64N(1e9)*60e6%1e15, Value: int64(random.NormFloat64() * 30),
+		}
+	}
+	run := func(name string, encode func([]byte, *event.Event) []byte) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
+			messages := make([][]byte, len(events))
+			for i := range events {
+				messages[i] = encode(nil, &events[i])
+			}
 			var r event.Record
-			for b.Loop() {
-				if err := r.Decode(in); err != nil {
+			for i := 0; b.Loop(); i++ {
+				if err := r.Decode(messages[i%len(messages)]); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 	}
-	run("protobuf", event.AppendProto(nil, &e))
-	run("json", event.AppendJSON(nil, &e))
+	run("protobuf", event.AppendProto)
+	run("json", event.AppendJSON)
+	run("rfc3339", func(dst []byte, e *event.Event) []byte {
+		return fmt.Appendf(dst, `{"producer":%q,"seq":%d,"key":%q,"subject":%q,"event_time":%q,"value":%d}`,
+			e.Producer, e.Seq, e.Key, e.Subject, time.UnixMicro(e.Time).UTC().Format(time.RFC3339), e.Value)
+	})
+	run("sorted and spaced", func(dst []byte, e *event.Event) []byte {
+		return fmt.Appendf(dst, `{"event_time": %d, "key": %q, "producer": %q, "seq": %d, "subject": %q, "value": %d}`,
+			e.Time, e.Key, e.Producer, e.Seq, e.Subject, e.Value)
+	})
 }

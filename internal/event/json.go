@@ -70,36 +70,15 @@ const (
 )
 
 func fieldOf(name []byte) int {
-	switch string(name) { // does not allocate
-	case "producer":
-		return fProducer
-	case "seq":
-		return fSeq
-	case "key":
-		return fKey
-	case "subject":
-		return fSubject
-	case "event_time":
-		return fTime
-	case "value":
-		return fValue
-	case "sender":
-		return fSender
-	case "watermark":
-		return fWatermark
+	for k, known := range fieldNames {
+		if string(name) == known { // does not allocate
+			return k
+		}
 	}
 	return -1
 }
 
 var fieldNames = [nFields]string{"producer", "seq", "key", "subject", "event_time", "value", "sender", "watermark"}
-
-// members are the names as AppendJSON writes them.
-var members = func() (m [nFields][]byte) {
-	for k, name := range fieldNames {
-		m[k] = []byte(`"` + name + `":`)
-	}
-	return m
-}()
 
 // fields holds the raw JSON value of each known name: a text with its quotes,
 // or a number. Of a name given twice the last counts, as in encoding/json.
@@ -107,16 +86,14 @@ type fields struct {
 	raw [nFields][]byte // nil: absent or null
 }
 
+// decodeJSON is the definition of the JSON form; scanJSON is its short way.
 func (r *Record) decodeJSON(b []byte) *Invalid {
 	if !utf8.Valid(b) { // encoding/json would silently replace such bytes
 		return invalid(NotUTF8, "the message is not UTF-8")
 	}
 	var f fields
-	if !f.scan(b) {
-		f = fields{}
-		if err := f.parse(b); err != nil {
-			return err
-		}
+	if err := f.parse(b); err != nil {
+		return err
 	}
 	isEvent := f.raw[fProducer] != nil || f.raw[fSeq] != nil || f.raw[fKey] != nil || f.raw[fSubject] != nil || f.raw[fTime] != nil || f.raw[fValue] != nil
 	isPunctuation := f.raw[fSender] != nil || f.raw[fWatermark] != nil
@@ -132,101 +109,11 @@ func (r *Record) decodeJSON(b []byte) *Invalid {
 	}
 }
 
-// scan reads the usual shape, one flat object of plain texts and plain
-// numbers, without allocating. It reports false for anything else, valid or
-// not; parse then decides.
-func (f *fields) scan(b []byte) bool {
-	i := space(b, 1)
-	if i < len(b) && b[i] == '}' {
-		return space(b, i+1) == len(b)
-	}
-	for usual := 0; ; usual++ { // the field that comes now, as a rule
-		k, start, ok := plainName(b, i, usual)
-		if start = space(b, start); !ok || start >= len(b) {
-			return false
-		}
-		i = start
-		if b[i] == '"' {
-			if _, i, ok = plainString(b, i); !ok {
-				return false
-			}
-		} else if i, ok = plainNumber(b, i); !ok {
-			return false
-		}
-		if k >= 0 {
-			f.raw[k], usual = b[start:i], k
-		}
-		i = space(b, i)
-		if i >= len(b) {
-			return false
-		}
-		if b[i] == '}' {
-			return space(b, i+1) == len(b)
-		}
-		if b[i] != ',' {
-			return false
-		}
-		i = space(b, i+1)
-	}
-}
-
-// plainName returns the field whose name and colon are at i, -1 for a name that
-// is not known, and the place after the colon.
-func plainName(b []byte, i, usual int) (k, next int, ok bool) {
-	if usual < nFields && bytes.HasPrefix(b[i:], members[usual]) {
-		return usual, i + len(members[usual]), true
-	}
-	name, i, ok := plainString(b, i)
-	if i = space(b, i); !ok || i >= len(b) || b[i] != ':' {
-		return -1, i, false
-	}
-	return fieldOf(name[1 : len(name)-1]), i + 1, true
-}
-
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
 		i++
 	}
 	return i
-}
-
-// plainString returns the text at i with its quotes and the place after it.
-func plainString(b []byte, i int) (s []byte, next int, ok bool) {
-	if i >= len(b) || b[i] != '"' {
-		return nil, i, false
-	}
-	for j := i + 1; j < len(b); j++ {
-		switch c := b[j]; {
-		case c == '"':
-			return b[i : j+1], j + 1, true
-		case c == '\\' || c < 0x20:
-			return nil, i, false
-		}
-	}
-	return nil, i, false
-}
-
-// plainNumber skips a JSON number without an exponent.
-func plainNumber(b []byte, i int) (next int, ok bool) {
-	if i < len(b) && b[i] == '-' {
-		i++
-	}
-	start := i
-	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
-		i++
-	}
-	if i == start || (b[start] == '0' && i > start+1) {
-		return i, false
-	}
-	if i < len(b) && b[i] == '.' {
-		i++
-		start = i
-		for i < len(b) && '0' <= b[i] && b[i] <= '9' {
-			i++
-		}
-		return i, i > start
-	}
-	return i, true
 }
 
 // parse is the reference reading by encoding/json: exact names, the last of

@@ -22,7 +22,11 @@ func live(s collect.Snapshot, unit string) web.Live {
 		View: v.Name, Unit: unit,
 		Totals:     web.Totals{Counted: v.Total.Count, Late: v.Late.Count, Duplicates: s.Duplicates, DeadLetters: s.DeadLetters},
 		Windows:    make([]web.Window, 0, len(v.Windows)),
+		Views:      make([]web.View, 0, len(s.Views)),
 		Partitions: make([]web.Partition, 0, len(s.Partitions)),
+	}
+	for _, v := range s.Views {
+		l.Views = append(l.Views, web.View{Name: v.Name, Words: v.Words, Rows: v.Stages.Final, Early: v.Stages.Early + v.Stages.OnTime, Retracted: v.Stages.Retracted, Late: v.Late.Count})
 	}
 	if v.Total.Count > 0 {
 		l.Stream = &web.Answer{Count: v.Total.Count, Mean: v.Total.Mean()}

@@ -4,10 +4,10 @@
 //
 // It may be trusted for this: it sees committed records only, and each record
 // of a topic once, in the order of its partition. It judges nothing but form:
-// within a cell, transaction and input offset must rise and nothing
-// may follow a final row; a breach is a fault of the stream, which the
-// comparison reports. A message it cannot decode ends the collecting with an
-// error: nothing unread is skipped.
+// within a cell, transaction and input offset must rise, nothing may follow a
+// final row, and only what was told is retracted; a breach is a fault of the
+// stream, which the comparison reports. A message it cannot decode ends the
+// collecting with an error: nothing unread is skipped.
 //
 // Memory is one small struct per cell and per exclusion; texts are shared.
 package collect

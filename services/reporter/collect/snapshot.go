@@ -24,16 +24,17 @@ type Snapshot struct {
 // ViewSnapshot is one view's closed windows so far.
 type ViewSnapshot struct {
 	ID, Name string
-	Rows     int // final rows
-	Total    result.Agg
-	Late     result.Agg // late placements
-	Windows  []Window   // by start, over all keys
+	Words    string // of its window
+	Stages   report.Stages
+	Total    result.Plain // of the final rows
+	Late     result.Plain // late placements
+	Windows  []Window     // by start, over all keys
 }
 
-// Window is all keys of one window.
+// Window is all keys of one window, or of a slot of sessions (report.Slot).
 type Window struct {
 	Start int64 // µs UTC
-	Agg   result.Agg
+	Agg   result.Plain
 }
 
 // Snapshot copies what is known now.
@@ -53,7 +54,7 @@ func (s *State) Snapshot() Snapshot {
 		Watermarks: maps.Clone(s.watermarks), Finals: s.finals.Report(), Faults: len(s.faults) + s.more,
 	}
 	for _, v := range s.ordered {
-		one := ViewSnapshot{ID: v.View.ID(), Name: v.View.Name, Rows: v.Rows, Total: v.Total, Late: v.Late}
+		one := ViewSnapshot{ID: v.View.ID(), Name: v.View.Name, Words: report.WindowWords(v.View.Window), Stages: v.Stages, Total: v.Total, Late: v.Late}
 		for _, start := range slices.Sorted(maps.Keys(v.Windows)) {
 			one.Windows = append(one.Windows, Window{Start: start, Agg: v.Windows[start]})
 		}

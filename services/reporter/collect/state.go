@@ -20,8 +20,9 @@ const maxFaults = 10_000
 // tests can feed it; it is not safe for concurrent use.
 type State struct {
 	views    map[string]*viewState
-	ordered  []*viewState // as in views.yaml
-	rows     map[result.Cell]*row
+	ordered  []*viewState         // as in views.yaml
+	rows     map[result.Cell]*row // by cell without its end, as the topic's keys are: an open session's grows
+	final    map[result.Cell]compare.Final
 	excluded []compare.Exclusion
 	dead     []compare.Dead
 	faults   []report.Fault
@@ -36,11 +37,10 @@ type State struct {
 	lastFinal       int64
 }
 
-// row is the latest row of a cell.
+// row is the latest row of a cell, without what it says.
 type row struct {
-	agg         result.Agg
+	end         int64
 	offset      int64
-	watermark   int64
 	transaction uint64
 	ordinal     uint32
 	stage       result.Stage
@@ -49,10 +49,10 @@ type row struct {
 // viewState is the running total of one view's final rows.
 type viewState struct {
 	View    *view.View
-	Rows    int
-	Total   result.Agg
-	Late    result.Agg           // late placements
-	Windows map[int64]result.Agg // by start, over all keys
+	Stages  report.Stages
+	Total   result.Plain
+	Late    result.Plain           // late placements
+	Windows map[int64]result.Plain // by start, over all keys
 }
 
 // NewState makes an empty state for the views of f.
@@ -60,6 +60,7 @@ func NewState(f *view.File) *State {
 	s := &State{
 		views:      map[string]*viewState{},
 		rows:       map[result.Cell]*row{},
+		final:      map[result.Cell]compare.Final{},
 		texts:      map[string]string{},
 		watermarks: map[int32]int64{},
 		finals:     newLatency("final rows", "that closed the window"),
@@ -67,7 +68,7 @@ func NewState(f *view.File) *State {
 	}
 	for i := range f.Views {
 		v := &f.Views[i]
-		one := &viewState{View: v, Windows: map[int64]result.Agg{}}
+		one := &viewState{View: v, Windows: map[int64]result.Plain{}}
 		s.views[v.ID()] = one
 		s.ordered = append(s.ordered, one)
 	}
@@ -107,33 +108,22 @@ func (s *State) Result(b []byte, arrival int64) error {
 			Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
 		}
 	}
-	cell := result.Cell{View: v.View.ID(), Key: s.shared(r.Key), Span: r.Span, Partition: r.Place.Partition}
 	s.advance(r.Place.Partition, r.Watermark)
-	last := s.rows[cell]
-	switch {
-	case last == nil:
-		last = &row{}
-		s.rows[cell] = last
-	case last.stage == result.Final:
-		s.fault(v.View, cell, fmt.Sprintf("a %s row of offset %d, transaction %d.%d, follows the final one of offset %d, transaction %d.%d",
-			r.Stage, r.Place.Offset, r.Place.Transaction, r.Place.Ordinal, last.offset, last.transaction, last.ordinal))
-		if r.Stage != result.Final {
-			return nil
-		}
-		s.uncount(v, cell, last)
-	case r.Place.Offset < last.offset || r.Place.Transaction < last.transaction ||
-		r.Place.Transaction == last.transaction && r.Place.Ordinal <= last.ordinal:
-		s.fault(v.View, cell, fmt.Sprintf("a row of offset %d, transaction %d.%d, follows one of offset %d, transaction %d.%d",
-			r.Place.Offset, r.Place.Transaction, r.Place.Ordinal, last.offset, last.transaction, last.ordinal))
+	cell := result.Cell{View: v.View.ID(), Key: s.shared(r.Key), Span: r.Span, Partition: r.Place.Partition}
+	if !s.follows(v, cell, &r, arrival) {
+		return nil
 	}
-	*last = row{agg: r.Agg, offset: r.Place.Offset, watermark: r.Watermark,
-		transaction: r.Place.Transaction, ordinal: r.Place.Ordinal, stage: r.Stage}
+	v.count(r.Stage)
 	if r.Stage == result.Final {
-		v.Rows++
+		if last, twice := s.final[cell]; twice { // which is a fault
+			v.uncount(cell, last.Agg.Plain)
+		}
+		s.final[cell] = compare.Final{Agg: r.Agg, Offset: r.Place.Offset, Watermark: r.Watermark}
 		v.Total.Merge(r.Agg.Plain)
-		w := v.Windows[cell.Span.Start]
+		at := report.Slot(v.View.Window, cell.Span.Start)
+		w := v.Windows[at]
 		w.Merge(r.Agg.Plain)
-		v.Windows[cell.Span.Start] = w
+		v.Windows[at] = w
 	}
 	if arrival != unmeasured {
 		if s.firstRow == 0 {
@@ -148,22 +138,76 @@ func (s *State) Result(b []byte, arrival int64) error {
 	return nil
 }
 
-// uncount takes a final row out of the totals when another one, which is a
-// fault, replaces it. Minimum and maximum of the totals may then be stale.
-func (s *State) uncount(v *viewState, cell result.Cell, last *row) {
-	v.Rows--
-	take := func(from result.Agg) result.Agg {
-		low := from.SumLow - last.agg.SumLow
+// follows holds a row against the one before it and notes it; what is out of
+// order is a fault. It reports whether the row is to be taken in.
+func (s *State) follows(v *viewState, cell result.Cell, r *result.Result, arrival int64) bool {
+	key := cell
+	key.Span.End = 0
+	session := v.View.Window.Kind == view.Session
+	next := row{end: cell.Span.End, offset: r.Place.Offset, transaction: r.Place.Transaction, ordinal: r.Place.Ordinal, stage: r.Stage}
+	last, known := s.rows[key]
+	switch {
+	case !session && r.Stage == result.Retracted:
+		s.fault(v.View, cell, "a row of a view without sessions is retracted: "+next.String())
+		return false
+	case !known:
+		// Of what lay there before the collector, compaction drops older rows.
+		if r.Stage == result.Retracted && arrival != unmeasured {
+			s.fault(v.View, cell, "what was never told is retracted: "+next.String())
+		}
+		last = &row{}
+		s.rows[key] = last
+	case next.offset < last.offset || next.transaction < last.transaction || next.transaction == last.transaction && next.ordinal <= last.ordinal:
+		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
+	case last.stage == result.Final && !(session && next.end > last.end):
+		// A later session can begin where a closed one did, and then ends after it.
+		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
+		if r.Stage != result.Final {
+			return false
+		}
+	case last.stage == result.Retracted && r.Stage == result.Retracted:
+		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
+		return false
+	case session && last.stage != result.Retracted && r.Stage != result.Retracted && next.end < last.end:
+		s.fault(v.View, cell, fmt.Sprintf("%s ends before %s", next, last))
+	}
+	*last = next
+	return true
+}
+
+func (r row) String() string {
+	return fmt.Sprintf("the %s row of offset %d, transaction %d.%d", r.stage, r.offset, r.transaction, r.ordinal)
+}
+
+func (v *viewState) count(s result.Stage) {
+	switch s {
+	case result.Early:
+		v.Stages.Early++
+	case result.OnTime:
+		v.Stages.OnTime++
+	case result.Final:
+		v.Stages.Final++
+	case result.Retracted:
+		v.Stages.Retracted++
+	}
+}
+
+// uncount takes a final row out of the totals when another one replaces it.
+// Minimum and maximum of the totals may then be stale.
+func (v *viewState) uncount(cell result.Cell, row result.Plain) {
+	v.Stages.Final--
+	take := func(from result.Plain) result.Plain {
+		low := from.SumLow - row.SumLow
 		borrow := int64(0)
-		if from.SumLow < last.agg.SumLow {
+		if from.SumLow < row.SumLow {
 			borrow = 1
 		}
-		from.Count -= last.agg.Count
-		from.SumLow, from.SumHigh = low, from.SumHigh-last.agg.SumHigh-borrow
+		from.Count -= row.Count
+		from.SumLow, from.SumHigh = low, from.SumHigh-row.SumHigh-borrow
 		return from
 	}
-	v.Total = take(v.Total)
-	v.Windows[cell.Span.Start] = take(v.Windows[cell.Span.Start])
+	at := report.Slot(v.View.Window, cell.Span.Start)
+	v.Total, v.Windows[at] = take(v.Total), take(v.Windows[at])
 }
 
 // Exclusion takes one message of parallax.excluded in.
@@ -185,7 +229,7 @@ func (s *State) Exclusion(b []byte) error {
 		Event: compare.Event{
 			Partition: x.Place.Partition, Offset: x.Place.Offset,
 			Producer: s.shared(e.Producer), Seq: e.Seq, HasID: e.HasID,
-			Key: s.shared(e.Key), Time: e.Time, Value: e.Value,
+			Key: s.shared(e.Key), Subject: s.shared(e.Subject), Time: e.Time, Value: e.Value,
 		},
 		Cause: x.Cause, View: s.shared(x.View), Span: x.Span, Watermark: x.Watermark,
 	})
@@ -240,11 +284,9 @@ func (s *State) fault(v *view.View, c result.Cell, what string) {
 // Stream returns what the comparison needs. The lists are the state's own:
 // take nothing more in while they are in use.
 func (s *State) Stream() compare.Stream {
-	out := compare.Stream{Final: make(map[result.Cell]compare.Final, len(s.rows)), Exclusions: s.excluded, Dead: s.dead, Faults: slices.Clip(s.faults)}
-	for cell, r := range s.rows {
-		if r.stage == result.Final {
-			out.Final[cell] = compare.Final{Agg: r.agg, Offset: r.offset, Watermark: r.watermark}
-		}
+	out := compare.Stream{Final: s.final, Exclusions: s.excluded, Dead: s.dead, Stages: map[string]report.Stages{}, Faults: slices.Clip(s.faults)}
+	for id, v := range s.views {
+		out.Stages[id] = v.Stages
 	}
 	if s.more > 0 {
 		out.Faults = append(out.Faults, report.Fault{Check: "stream-order", What: fmt.Sprintf("%d more breaches of the order of rows", s.more)})

@@ -10,12 +10,16 @@ import (
 	"parallax.example/internal/view"
 	"parallax.example/services/reporter/collect"
 	"parallax.example/services/reporter/compare"
+	"parallax.example/services/reporter/report"
 )
 
-const hour = int64(3600e6)
+const (
+	minute = int64(60e6)
+	hour   = 60 * minute
+)
 
 func views(t *testing.T) *view.File {
-	f, err := view.Parse("views.yaml", []byte("views:\n  - name: hourly\n    window: {tumbling: 1h}\n"))
+	f, err := view.Parse("views.yaml", []byte("views:\n  - name: hourly\n    window: {tumbling: 1h}\n  - name: rushes\n    window: {session: 30m}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +50,7 @@ func TestLatestRow(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	snap := s.Snapshot()
-	if v := snap.Views[0]; v.Rows != 1 || v.Total.Count != 1 || len(v.Windows) != 1 || v.Windows[0].Agg.Max != 7 {
+	if v := snap.Views[0]; v.Stages != (report.Stages{Early: 1, OnTime: 1, Final: 1}) || v.Total.Count != 1 || len(v.Windows) != 1 || v.Windows[0].Agg.Max != 7 {
 		t.Errorf("%+v", v)
 	}
 	if snap.Watermarks[1] != 3*hour {
@@ -80,6 +84,7 @@ func TestBreaches(t *testing.T) {
 		"an update after the final": {row(f, result.Final, 1, 5), row(f, result.OnTime, 2, 5)},
 		"an older transaction":      {row(f, result.OnTime, 4, 5), row(f, result.OnTime, 3, 5)},
 		"an older offset":           {row(f, result.OnTime, 4, 5), older},
+		"a retracted window":        {row(f, result.Early, 1, 5), retracted(row(f, 0, 2, 0))},
 	} {
 		s := collect.NewState(f)
 		for _, r := range rows {
@@ -91,16 +96,88 @@ func TestBreaches(t *testing.T) {
 		if len(got.Faults) != 1 || got.Faults[0].Key != "ATL" || *got.Faults[0].Partition != 1 {
 			t.Errorf("%s: %+v", name, got.Faults)
 		}
-		if v := s.Snapshot().Views[0]; v.Rows > 1 || v.Total.Count > 1 {
-			t.Errorf("%s: counted %d rows, %d events", name, v.Rows, v.Total.Count)
+		if v := s.Snapshot().Views[0]; v.Stages.Final > 1 || v.Total.Count > 1 {
+			t.Errorf("%s: counted %d rows, %d events", name, v.Stages.Final, v.Total.Count)
 		}
+	}
+}
+
+func retracted(r *result.Result) *result.Result {
+	r.Stage, r.Agg = result.Retracted, result.Agg{}
+	return r
+}
+
+// session is a row of the session view from minute to minute.
+func session(f *view.File, stage result.Stage, transaction uint64, from, to int64) *result.Result {
+	r := row(f, stage, transaction, 5)
+	r.View, r.Span = []byte(f.Views[1].ID()), view.Span{Start: from * minute, End: to * minute}
+	if stage == result.Retracted {
+		return retracted(r)
+	}
+	return r
+}
+
+func feed(t *testing.T, s *collect.State, rows ...*result.Result) {
+	t.Helper()
+	for _, r := range rows {
+		if err := s.Result(r.Append(nil), 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A session's row is one cell from its start on, however its end grows.
+func TestSessions(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	feed(t, s,
+		session(f, result.Early, 1, 0, 30), session(f, result.OnTime, 2, 0, 50), session(f, result.Final, 3, 0, 70),
+		session(f, result.Early, 4, 100, 130), session(f, result.Retracted, 5, 100, 130), session(f, result.Early, 6, 90, 130),
+		// Events that bridge an open and a closed session can bring a start back.
+		session(f, result.Early, 7, 0, 130), session(f, result.Retracted, 8, 90, 130),
+		session(f, result.Final, 9, 0, 150))
+	got := s.Stream()
+	if len(got.Faults) != 0 || len(got.Final) != 2 {
+		t.Errorf("%d final rows, faults %+v", len(got.Final), got.Faults)
+	}
+	v := s.Snapshot().Views[1]
+	want := report.Stages{Early: 4, OnTime: 1, Final: 2, Retracted: 2}
+	if v.Stages != want || got.Stages[f.Views[1].ID()] != want || v.Total.Count != 2 || len(v.Windows) != 1 || v.Windows[0].Start != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestBreachesOfSessions(t *testing.T) {
+	f := views(t)
+	for name, rows := range map[string][]*result.Result{
+		"what was never told is retracted": {session(f, result.Retracted, 1, 0, 30)},
+		"it is retracted twice":            {session(f, result.Early, 1, 0, 30), session(f, result.Retracted, 2, 0, 30), session(f, result.Retracted, 3, 0, 30)},
+		"a final row is retracted":         {session(f, result.Final, 1, 0, 30), session(f, result.Retracted, 2, 0, 30)},
+		"it shrinks":                       {session(f, result.Early, 1, 0, 60), session(f, result.Early, 2, 0, 50)},
+		"it is final twice":                {session(f, result.Final, 1, 0, 60), session(f, result.Final, 2, 0, 60)},
+		"an open row after the final one":  {session(f, result.Final, 1, 0, 60), session(f, result.OnTime, 2, 0, 60)},
+	} {
+		s := collect.NewState(f)
+		feed(t, s, rows...)
+		if got := s.Stream(); len(got.Faults) != 1 || got.Faults[0].Key != "ATL" || got.Faults[0].View != "rushes" {
+			t.Errorf("%s: %+v", name, got.Faults)
+		}
+	}
+}
+
+// Compaction leaves a retraction and drops the rows before it.
+func TestRetractionOfWhatWasCompacted(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	if err := s.Result(session(f, result.Retracted, 1, 0, 30).Append(nil), 0); err != nil || len(s.Stream().Faults) != 0 {
+		t.Errorf("%v, %+v", err, s.Stream().Faults)
 	}
 }
 
 func TestExclusionsAndDeadLetters(t *testing.T) {
 	f := views(t)
 	s := collect.NewState(f)
-	e := event.Event{Producer: []byte("gen"), Seq: 4, HasID: true, Key: []byte("ATL"), Time: 5, Value: -3}
+	e := event.Event{Producer: []byte("gen"), Seq: 4, HasID: true, Key: []byte("ATL"), Subject: []byte("JFK"), Time: 5, Value: -3}
 	x := result.Exclusion{Place: result.Place{Partition: 1, Offset: 9}, Cause: result.Late, View: []byte(f.Views[0].ID()),
 		Span: view.Span{End: hour}, Watermark: 4 * hour, Event: event.AppendProto(nil, &e)}
 	if err := s.Exclusion(x.Append(nil)); err != nil {
@@ -115,7 +192,7 @@ func TestExclusionsAndDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.Stream()
-	want := compare.Event{Partition: 1, Offset: 9, Producer: "gen", Seq: 4, HasID: true, Key: "ATL", Time: 5, Value: -3}
+	want := compare.Event{Partition: 1, Offset: 9, Producer: "gen", Seq: 4, HasID: true, Key: "ATL", Subject: "JFK", Time: 5, Value: -3}
 	if len(got.Exclusions) != 2 || got.Exclusions[0].Event != want || got.Exclusions[0].Span.End != hour {
 		t.Errorf("%+v", got.Exclusions)
 	}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strconv"
@@ -23,12 +24,13 @@ const (
 // *Refusal: there was nothing to compare. The lists of in may be put in order.
 func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 	c := &comparison{
-		in:    in,
-		r:     r,
-		views: map[string]*view.View{},
-		cut:   map[int32]*report.Partition{},
-		cells: map[result.Cell]*cell{},
-		names: map[string]string{},
+		in:      in,
+		r:       r,
+		views:   map[string]*view.View{},
+		cut:     map[int32]*report.Partition{},
+		cells:   map[result.Cell]*cell{},
+		names:   map[string]string{},
+		extents: map[sessionKey][]extent{},
 	}
 	if err := c.prepare(); err != nil {
 		return nil, err
@@ -39,8 +41,7 @@ func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 	c.exclusions()
 	c.deadLetters()
 	c.rows()
-	names, cells := c.verdicts()
-	c.totals(names)
+	cells := c.verdicts()
 	c.finish()
 	return cells, nil
 }
@@ -54,15 +55,22 @@ type comparison struct {
 	cells map[result.Cell]*cell
 	names map[string]string // texts of the ledger, each once
 
-	log    []class // what each event of the log is; parallel to in.Log
-	faults []report.Fault
+	log     []class                 // what each event of the log is; parallel to in.Log
+	extents map[sessionKey][]extent // of the groups of session views, by start
+	faults  []report.Fault
 }
 
-// cell gathers what is known of one cell.
+// cell gathers what is known of one cell. In a session view the interval of a
+// single event is one too, without any side, to carry what is said of the event.
 type cell struct {
+	name                result.Cell
 	truth, stream, a, b side
 	why                 *why // nil without a cause
 	wrong               bool // a fault names it
+
+	// Once it is judged:
+	verdict string // empty: nothing to show
+	group   *report.Span
 }
 
 // side is one answer's row; row.Count may be 0 in a wrong answer. Sides are
@@ -71,9 +79,6 @@ type side struct {
 	row result.Agg
 	has bool
 }
-
-// folded is the row that a fold leaves: none when nothing was folded.
-func folded(a result.Agg) side { return side{row: a, has: a.Count > 0} }
 
 func (s side) figures() *report.Figures {
 	if !s.has {
@@ -85,7 +90,9 @@ func (s side) figures() *report.Figures {
 
 // why lists the events behind a cell's differences.
 type why struct {
-	late      []*Exclusion
+	late      []*Event
+	split     bool
+	since     []int64 // of each late event: from its window's close to the watermark at the decision, µs
 	stale     []*Event
 	foreign   []*Event
 	elsewhere []*Event
@@ -95,7 +102,7 @@ type why struct {
 func (c *comparison) cell(name result.Cell) *cell {
 	x := c.cells[name]
 	if x == nil {
-		x = &cell{}
+		x = &cell{name: name}
 		c.cells[name] = x
 	}
 	return x
@@ -114,15 +121,25 @@ func (c *comparison) placements(e *Event) iter.Seq[result.Cell] {
 	return func(yield func(result.Cell) bool) {
 		for i := range c.in.Views.Views {
 			v := &c.in.Views.Views[i]
-			first, last := v.Window.Starts(e.Time)
-			for start := first; start <= last; start += v.Window.Hop {
-				span := view.Span{Start: start, End: start + v.Window.Size}
+			first, last, step, size := laid(v.Window, e.Time)
+			for start := first; start <= last; start += step {
+				span := view.Span{Start: start, End: start + size}
 				if !yield(result.Cell{View: v.ID(), Key: e.Key, Span: span, Partition: e.Partition}) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// laid are the windows over a time: from the start first to last in steps, all
+// of one size. In a session view it is the interval that an event at t holds.
+func laid(w view.Window, t int64) (first, last, step, size int64) {
+	if w.Kind == view.Session {
+		return t, t, w.Gap, w.Gap
+	}
+	first, last = w.Starts(t)
+	return first, last, w.Hop, w.Size
 }
 
 // blame names every cell of an event in a fault of its own, so that the reader
@@ -173,9 +190,14 @@ func (e *Event) called() string {
 	return "without an id at " + place
 }
 
+// content is what the event says, for a sentence.
+func (e *Event) content() string {
+	return fmt.Sprintf("key %q, subject %q, time %s, value %d", e.Key, e.Subject, report.Time(e.Time), e.Value)
+}
+
 // sameFact reports whether two events say the same, wherever they lie.
 func (e *Event) sameFact(f *Event) bool {
-	return e.HasID == f.HasID && e.Producer == f.Producer && e.Seq == f.Seq && e.Key == f.Key && e.Time == f.Time && e.Value == f.Value
+	return e.HasID == f.HasID && e.Producer == f.Producer && e.Seq == f.Seq && e.Key == f.Key && e.Subject == f.Subject && e.Time == f.Time && e.Value == f.Value
 }
 
 func (c *comparison) finish() {

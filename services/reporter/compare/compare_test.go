@@ -2,6 +2,7 @@ package compare_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 )
 
 func TestHealthy(t *testing.T) {
+	splits := 0
 	for seed := range uint64(20) {
 		w := random(t, seed, 300)
 		if seed%2 == 0 {
@@ -20,30 +22,37 @@ func TestHealthy(t *testing.T) {
 		for _, f := range r.Faults.Listed {
 			t.Errorf("seed %d: %s: %s (%s %s %v)", seed, f.Check, f.What, f.View, f.Key, f.Start)
 		}
-		var open, explained int
+		var open int
+		causes := map[string]int{} // of explained groups
 		for _, c := range cells {
 			switch c.Verdict {
 			case report.CellOpen:
 				open++
 			case report.CellExplained:
-				explained++
-				if len(c.Causes) == 0 {
-					t.Errorf("seed %d: cell %s/%s/%s is explained without a cause", seed, c.View, c.Key, c.Start)
-				}
+				causes[groupOf(c)] += len(c.Causes)
+			}
+		}
+		for g, n := range causes {
+			if n == 0 {
+				t.Errorf("seed %d: %s is explained without a cause", seed, g)
 			}
 		}
 		if (open == 0) != (seed%2 == 0) {
 			t.Errorf("seed %d: %d open cells", seed, open)
 		}
-		if explained == 0 || explained != r.Differences.Total {
-			t.Errorf("seed %d: %d explained cells, %d differences", seed, explained, r.Differences.Total)
+		if len(causes) == 0 || len(causes) != r.Differences.Total {
+			t.Errorf("seed %d: %d explained groups, %d differences", seed, len(causes), r.Differences.Total)
 		}
-		var causes []string
+		var named []string
 		for _, c := range r.Causes {
-			causes = append(causes, c.Cause)
+			if c.Cause == report.CauseSplit { // not in every world
+				splits++
+				continue
+			}
+			named = append(named, c.Cause)
 		}
-		if want := []string{report.CauseLate, report.CauseStale, report.CauseForeign, report.CauseElsewhere}; !slices.Equal(causes, want) {
-			t.Errorf("seed %d: causes %v, want %v", seed, causes, want)
+		if want := []string{report.CauseLate, report.CauseStale, report.CauseForeign, report.CauseElsewhere}; !slices.Equal(named, want) {
+			t.Errorf("seed %d: causes %v, want %v", seed, named, want)
 		}
 		for _, v := range r.Views {
 			if v.Cells.StreamIsA != v.Cells.Closed || v.Cells.MergedIsB != v.Cells.Closed || v.Cells.TruthIsB != v.Cells.Closed {
@@ -62,13 +71,25 @@ func TestHealthy(t *testing.T) {
 			}
 		}
 	}
+	if splits < 10 {
+		t.Errorf("sessions are split in %d worlds of 20", splits)
+	}
+}
+
+// groupOf names what a cell was compared with.
+func groupOf(c report.Cell) string {
+	g := report.Span{Start: c.Start, End: c.End}
+	if c.Group != nil {
+		g = *c.Group
+	}
+	return fmt.Sprintf("%s/%s/%d/%s/%s", c.View, c.Key, c.Partition, g.Start, g.End)
 }
 
 func TestOpenIsNotWrong(t *testing.T) {
 	w := newWorld(t)
 	w.send(0, compare.Sent, w.event("key-0", 1000*minute, 5))
 	r, cells := run(t, w.input())
-	if r.Faults.Total != 0 || len(cells) != 3 {
+	if r.Faults.Total != 0 || len(cells) != 4 {
 		t.Fatalf("%d faults, %d cells", r.Faults.Total, len(cells))
 	}
 	for _, c := range cells {
@@ -158,8 +179,45 @@ func TestKeyInTwoPartitions(t *testing.T) {
 	w.punctuate()
 	r, cells := run(t, w.input())
 	v := &r.Views[0]
-	if r.Faults.Total > 0 || v.Cells.Closed != 2 || v.Cells.Same != 2 || v.Sides.B.Rows != 1 || v.Sides.B.Sum != 12 || len(cells) != 6 {
+	if r.Faults.Total > 0 || v.Cells.Closed != 2 || v.Cells.Same != 2 || v.Sides.B.Rows != 1 || v.Sides.B.Sum != 12 || len(cells) != 8 {
 		t.Errorf("%+v %+v %+v", r.Faults.Listed, v.Cells, v.Sides)
+	}
+}
+
+// Sessions that only touch are two, and so are their groups; one that is bridged
+// after its end is one group, split in the stream.
+func TestTouchingSessions(t *testing.T) {
+	w := newWorld(t)
+	w.views.Views = w.views.Views[2:]
+	at := func(minutes int64) { w.send(0, compare.Sent, w.event("key-0", (1000+minutes)*minute, 5)) }
+	at(0)
+	at(30) // touches [0, 30)
+	w.punctuate()
+	r, cells := run(t, w.input())
+	if v := &r.Views[0]; r.Faults.Total > 0 || v.Cells.Closed != 2 || v.Cells.Same != 2 || v.Sides.B.Rows != 2 || len(cells) != 2 {
+		t.Errorf("%+v %+v %+v", r.Faults.Listed, v.Cells, cells)
+	}
+
+	w = newWorld(t)
+	w.views.Views = w.views.Views[2:]
+	at(0)
+	at(45)
+	at(46) // two have reached 45: [0, 30) is closed
+	at(20) // bridges them
+	w.punctuate()
+	r, cells = run(t, w.input())
+	v := &r.Views[0]
+	if r.Faults.Total > 0 || v.Cells.Closed != 1 || v.Cells.Explained != 1 || v.Sides.A.Rows != 2 || v.Sides.B.Rows != 1 || v.Late.Count != 0 ||
+		len(r.Causes) != 1 || r.Causes[0].Cause != report.CauseSplit || r.Causes[0].Cells != 1 {
+		t.Errorf("%+v %+v %+v", r.Faults.Listed, v, r.Causes)
+	}
+	for _, c := range cells {
+		if c.Verdict != report.CellExplained || *c.Group != (report.Span{Start: report.Time(1000 * minute), End: report.Time(1076 * minute)}) {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(cells) != 3 || r.Differences.Total != 1 || len(r.Differences.Listed) != 3 {
+		t.Errorf("%d cells, %d differences, %d listed", len(cells), r.Differences.Total, len(r.Differences.Listed))
 	}
 }
 

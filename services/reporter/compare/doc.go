@@ -6,6 +6,10 @@
 // (docs/design.md, section 6). Nothing is tolerated, nothing is estimated, and
 // what the causes do not account for becomes a fault that names its cell.
 //
+// What is compared together is a group: one cell, and in a session view all
+// that is connected, since its sides can cut the same time into different
+// sessions. A row's window is part of the comparison as its figures are.
+//
 // The package is pure: Input holds all it looks at. It knows nothing of how
 // the stream or the batch come to their answers; watermark and closing are
 // taken from the batch's reading A and checked against the stream's rows.

@@ -85,8 +85,7 @@ func (c *comparison) place(x *Exclusion) {
 		c.wrongly(x, "is not in the log")
 		return
 	case !e.sameFact(&x.Event):
-		c.wrongly(x, fmt.Sprintf("says key %q, time %s, value %d and the log says key %q, time %s, value %d",
-			x.Key, report.Time(x.Time), x.Value, e.Key, report.Time(e.Time), e.Value))
+		c.wrongly(x, fmt.Sprintf("says %s and the log says %s", x.content(), e.content()))
 	}
 	switch x.Cause {
 	case result.Late:
@@ -95,8 +94,8 @@ func (c *comparison) place(x *Exclusion) {
 			c.wrongly(x, fmt.Sprintf("is late in view %q, which nobody asked for", x.View))
 			return
 		}
-		start, last := v.Window.Starts(x.Time)
-		inside := x.Span.Start >= start && x.Span.Start <= last && (x.Span.Start-start)%v.Window.Hop == 0 && x.Span.End == x.Span.Start+v.Window.Size
+		first, last, step, size := laid(v.Window, x.Time)
+		inside := x.Span.Start >= first && x.Span.Start <= last && (x.Span.Start-first)%step == 0 && x.Span.End == x.Span.Start+size
 		if !inside {
 			c.wrongly(x, fmt.Sprintf("is late in the window %s, which does not hold it", x.Span))
 			return
@@ -105,7 +104,8 @@ func (c *comparison) place(x *Exclusion) {
 			c.wrongly(x, fmt.Sprintf("is called late in the window %s, which the watermark %s does not close", x.Span, report.Time(x.Watermark)))
 		}
 		w := c.why(result.Cell{View: x.View, Key: x.Key, Span: x.Span, Partition: x.Partition})
-		w.late = append(w.late, x)
+		w.late = append(w.late, &x.Event)
+		w.since = append(w.since, x.Watermark-(x.Span.End+v.Lateness))
 	case result.Stale:
 		// B decides exactly: a stale event that is no copy counts there.
 		if c.log[e.index(c.in.Log)]&first == 0 {

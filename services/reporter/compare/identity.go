@@ -100,20 +100,24 @@ func (c *comparison) placementIdentities(totals map[string]*total) {
 		}
 		e := &c.in.Log[i]
 		for name := range c.placements(e) {
-			if c.closed(name) {
+			if c.compared(name) {
 				t := totals[name.View]
 				t.placements++
-				t.perKey[name.Key]++
+				t.key(name.Key).left++
 			}
 		}
 	}
 	for i := range c.in.Views.Views {
 		t, v := totals[c.in.Views.Views[i].ID()], &c.r.Views[i]
+		perKey := make(map[string]int64, len(t.keys))
+		for key, k := range t.keys {
+			perKey[key] = k.left
+		}
 		c.identity(&v.Identities, identity{
 			name: "placements", view: v.Name, statement: "placements in closed windows = counted by the stream + late + stale",
 			left:   quantity("placements", t.placements),
 			right:  []report.Quantity{quantity("counted", t.stream.Count), quantity("late", t.late.Count), quantity("stale", t.stale)},
-			perKey: t.perKey,
+			perKey: perKey,
 		})
 		n := &v.Cells
 		c.identity(&v.Identities, identity{

@@ -61,6 +61,7 @@ type Event struct {
 	Seq       uint64
 	HasID     bool
 	Key       string
+	Subject   string
 	Time      int64 // µs UTC
 	Value     int64
 }
@@ -78,6 +79,7 @@ type Stream struct {
 	Final      map[result.Cell]Final
 	Exclusions []Exclusion
 	Dead       []Dead
+	Stages     map[string]report.Stages // by view.View.ID
 	// Faults are what reading the stream's topics has already found wrong.
 	Faults []report.Fault
 }

@@ -22,11 +22,15 @@ views:
   - name: hourly
     window: {tumbling: 1h}
     lateness: 10m
-    aggregates: [count, sum, min, max, mean]
+    aggregates: [count, sum, min, max, mean, p50, p95, p99, distinct]
   - name: overlapping
     window: {hopping: 2h, every: 1h}
     lateness: 0s
-    aggregates: [count, sum, mean]
+    aggregates: [count, sum, mean, p50, distinct]
+  - name: busy
+    window: {session: 30m}
+    lateness: 5m
+    aggregates: [count, p99, distinct]
 `
 
 const minute = int64(60e6)
@@ -61,7 +65,7 @@ func wire(e event.Event) []byte { return event.AppendProto(nil, &e) }
 
 func (w *world) event(key string, time, value int64) []byte {
 	w.seq++
-	return wire(event.Event{Producer: []byte("gen"), Seq: w.seq, HasID: true, Key: []byte(key), Time: time, Value: value})
+	return wire(event.Event{Producer: []byte("gen"), Seq: w.seq, HasID: true, Key: []byte(key), Subject: fmt.Appendf(nil, "s-%d", w.seq%17), Time: time, Value: value})
 }
 
 func (w *world) send(p int32, kind compare.Kind, value []byte) {
@@ -77,9 +81,14 @@ func (w *world) punctuate() {
 	}
 }
 
-// random fills a world with n events of every kind.
+// random is a world with n events of every kind.
 func random(t testing.TB, seed uint64, n int) *world {
 	w := newWorld(t)
+	w.random(seed, n)
+	return w
+}
+
+func (w *world) random(seed uint64, n int) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	now := int64(1_000_000) * minute
 	var sent [][]byte
@@ -129,7 +138,6 @@ func random(t testing.TB, seed uint64, n int) *world {
 			w.send(p, compare.Sent, old)
 		}
 	}
-	return w
 }
 
 // partitionOf is where random puts the event's key.
@@ -165,7 +173,7 @@ func (w *world) input() *compare.Input {
 			continue
 		}
 		e := compare.Event{Partition: rec.Partition, Offset: rec.Offset, Producer: string(r.Event.Producer), Seq: r.Event.Seq,
-			HasID: r.Event.HasID, Key: string(r.Event.Key), Time: r.Event.Time, Value: r.Event.Value}
+			HasID: r.Event.HasID, Key: string(r.Event.Key), Subject: string(r.Event.Subject), Time: r.Event.Time, Value: r.Event.Value}
 		in.Log = append(in.Log, e)
 		events[[2]int64{int64(rec.Partition), rec.Offset}] = e
 	}

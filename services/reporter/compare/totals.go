@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -26,26 +25,34 @@ const (
 	hour   = 60 * minute
 )
 
-// total gathers one view's closed cells.
+// total gathers one view's closed groups.
 type total struct {
-	truth, stream, a, b, late           result.Agg
-	rowsTruth, rowsStream, rowsA, rowsB int
+	view *view.View
+	// Most cells have four equal sides: those are added once.
+	shared, truth, stream, a, b tally
+	rows                        [4]int // of truth, stream, A, B
+	last                        result.Cell
+	counted                     [4]bool // sides that have a row of last, in any partition
+	late                        *result.Fold
 
 	points     map[int64]*point
 	keys       map[string]*keyTotal
-	placements uint64           // of the log, in closed cells
-	stale      uint64           // placements left out as stale
-	perKey     map[string]int64 // placements of the log less those of the stream, late and stale
-	events     uint64           // behind the late placements
-	lastLate   place
+	placements uint64 // of the log, in closed groups
+	stale      uint64 // placements left out as stale
 	beyond     []uint64
 	hourOfDay  []uint64
 	causes     map[string]*causeTotal
 }
 
-type point struct{ truth, stream, a, b, late result.Agg }
+type point struct {
+	truth, stream, a, b result.Plain
+	late                uint64
+}
 
-type keyTotal struct{ stream, b, late result.Agg }
+type keyTotal struct {
+	stream, b, late result.Plain
+	left            int64 // placements of the log less those of the stream, late and stale
+}
 
 type causeTotal struct {
 	events     map[eventKey]struct{}
@@ -58,41 +65,21 @@ type eventKey struct {
 	id
 }
 
-// totals sums up the cells, view by view, and states the identities.
-func (c *comparison) totals(names []result.Cell) {
-	totals := map[string]*total{}
-	for _, v := range c.views {
-		totals[v.ID()] = &total{
-			points: map[int64]*point{}, keys: map[string]*keyTotal{}, perKey: map[string]int64{},
-			lastLate: place{-1, -1}, beyond: make([]uint64, len(beyond)-1), hourOfDay: make([]uint64, 24),
-			causes: map[string]*causeTotal{},
-		}
+func newTotal(v *view.View) *total {
+	return &total{
+		view: v, late: result.NewFold(v), points: map[int64]*point{}, keys: map[string]*keyTotal{},
+		beyond: make([]uint64, len(beyond)-1), hourOfDay: make([]uint64, 24), causes: map[string]*causeTotal{},
 	}
-	var last result.Cell
-	var counted [4]bool
-	for _, name := range names {
-		if !c.closed(name) {
-			continue
-		}
-		t, x := totals[name.View], c.cells[name]
-		row := name
-		row.Partition = 0
-		if row != last {
-			last, counted = row, [4]bool{}
-		}
-		t.add(name, x, &counted)
-	}
-	for i := range c.in.Stream.Exclusions {
-		if x := &c.in.Stream.Exclusions[i]; x.Cause == result.Late && c.views[x.View] != nil {
-			totals[x.View].addLate(c.views[x.View], x)
-		}
-	}
+}
+
+// totals writes what the views' totals say, and states their identities.
+func (c *comparison) totals(totals map[string]*total) {
 	overall := map[string]*causeTotal{}
 	for i := range c.in.Views.Views {
-		v := &c.in.Views.Views[i]
+		v, out := &c.in.Views.Views[i], &c.r.Views[i]
 		t := totals[v.ID()]
-		t.fill(v, &c.r.Views[i])
-		c.r.Views[i].Causes = causeList(t.causes)
+		t.fill(out)
+		out.Causes, out.Stages = causeList(t.causes), c.in.Stream.Stages[v.ID()]
 		for cause, n := range t.causes {
 			o := causeOf(overall, cause)
 			o.placements += n.placements
@@ -106,47 +93,23 @@ func (c *comparison) totals(names []result.Cell) {
 	c.placementIdentities(totals)
 }
 
-// add takes one closed cell in. counted says which sides of the cell's row
-// have already been counted as rows, from other partitions.
-func (t *total) add(name result.Cell, x *cell, counted *[4]bool) {
-	p := t.points[name.Span.Start]
-	if p == nil {
-		p = &point{}
-		t.points[name.Span.Start] = p
+// add takes one closed group in.
+func (t *total) add(g *group) {
+	for _, x := range g.cells {
+		t.addCell(x)
 	}
-	k := t.key(name.Key)
-	for i, s := range []struct {
-		side
-		total, point *result.Agg
-		rows         *int
-	}{
-		{x.truth, &t.truth, &p.truth, &t.rowsTruth},
-		{x.stream, &t.stream, &p.stream, &t.rowsStream},
-		{x.a, &t.a, &p.a, &t.rowsA},
-		{x.b, &t.b, &p.b, &t.rowsB},
-	} {
-		s.total.Merge(s.row.Plain)
-		s.point.Merge(s.row.Plain)
-		if s.has && !counted[i] {
-			counted[i] = true
-			*s.rows++
-		}
-	}
-	k.stream.Merge(x.stream.row.Plain)
-	k.b.Merge(x.b.row.Plain)
-	t.perKey[name.Key] -= int64(x.stream.row.Count)
-
-	if x.why == nil {
+	if g.why == nil {
 		return
 	}
-	for _, late := range x.why.late {
-		p.late.Add(late.Value)
-		t.late.Add(late.Value)
-		k.late.Add(late.Value)
+	k := t.key(g.name.Key)
+	for i, e := range g.why.late {
+		t.late.Event(e.Value, []byte(e.Subject))
+		k.late.Add(e.Value)
+		t.addLate(g, e, g.why.since[i])
 	}
-	t.perKey[name.Key] -= int64(len(x.why.late) + len(x.why.stale))
-	t.stale += uint64(len(x.why.stale))
-	for cause, events := range x.why.all() {
+	k.left -= int64(len(g.why.late) + len(g.why.stale))
+	t.stale += uint64(len(g.why.stale))
+	for cause, events := range g.why.all() {
 		n := causeOf(t.causes, cause)
 		n.cells++
 		n.placements += uint64(len(events))
@@ -154,6 +117,48 @@ func (t *total) add(name result.Cell, x *cell, counted *[4]bool) {
 			n.events[eventKey{place{e.Partition, e.Offset}, id{e.Producer, e.Seq}}] = struct{}{}
 		}
 	}
+}
+
+func (t *total) addCell(x *cell) {
+	sides := [4]*side{&x.truth, &x.stream, &x.a, &x.b}
+	p, k := t.point(x.name.Span.Start), t.key(x.name.Key)
+	for i, to := range [4]*result.Plain{&p.truth, &p.stream, &p.a, &p.b} {
+		to.Merge(sides[i].row.Plain)
+	}
+	k.stream.Merge(x.stream.row.Plain)
+	k.b.Merge(x.b.row.Plain)
+	k.left -= int64(x.stream.row.Count)
+
+	if x.truth == x.b && x.stream == x.b && x.a == x.b {
+		t.shared.add(&x.b.row)
+	} else {
+		for i, to := range [4]*tally{&t.truth, &t.stream, &t.a, &t.b} {
+			to.add(&sides[i].row)
+		}
+	}
+
+	// For a reader a window of a key is one row, whatever the partitions.
+	row := x.name
+	row.Partition = 0
+	if row != t.last {
+		t.last, t.counted = row, [4]bool{}
+	}
+	for i, s := range sides {
+		if s.has && !t.counted[i] {
+			t.counted[i] = true
+			t.rows[i]++
+		}
+	}
+}
+
+func (t *total) point(start int64) *point {
+	start = report.Slot(t.view.Window, start)
+	p := t.points[start]
+	if p == nil {
+		p = &point{}
+		t.points[start] = p
+	}
+	return p
 }
 
 func (t *total) key(name string) *keyTotal {
@@ -165,14 +170,15 @@ func (t *total) key(name string) *keyTotal {
 	return k
 }
 
-// addLate takes one late placement into the distributions.
-func (t *total) addLate(v *view.View, x *Exclusion) {
-	if at := (place{x.Partition, x.Offset}); at != t.lastLate { // exclusions are in the order of places
-		t.lastLate = at
-		t.events++
+// addLate takes one late placement into the distributions. since is how long
+// its window had been closed, in µs.
+func (t *total) addLate(g *group, e *Event, since int64) {
+	at := g.name.Span.Start
+	if t.view.Window.Kind == view.Session {
+		at = e.Time
 	}
-	t.hourOfDay[((x.Time/hour)%24+24)%24]++
-	since := x.Watermark - (x.Span.End + v.Lateness)
+	t.point(at).late++
+	t.hourOfDay[((e.Time/hour)%24+24)%24]++
 	for i := range t.beyond {
 		if since >= beyond[i] && since < beyond[i+1] {
 			t.beyond[i]++
@@ -191,7 +197,7 @@ func causeOf(m map[string]*causeTotal, cause string) *causeTotal {
 }
 
 // causeOrder is the order of every list of causes.
-var causeOrder = []string{report.CauseLate, report.CauseStale, report.CauseForeign, report.CauseElsewhere, report.CauseLost}
+var causeOrder = []string{report.CauseLate, report.CauseSplit, report.CauseStale, report.CauseForeign, report.CauseElsewhere, report.CauseLost}
 
 func causeList(m map[string]*causeTotal) []report.Cause {
 	list := []report.Cause{}
@@ -205,27 +211,30 @@ func causeList(m map[string]*causeTotal) []report.Cause {
 }
 
 // fill writes what a view's total says.
-func (t *total) fill(v *view.View, out *report.View) {
+func (t *total) fill(out *report.View) {
+	v := t.view
 	out.ID, out.Name, out.Lateness = v.ID(), v.Name, v.Lateness
-	out.Window = report.Window{Kind: v.Window.Kind.String(), Size: v.Window.Size, Every: v.Window.Hop, Words: words(v.Window)}
+	out.Window = report.Window{Kind: v.Window.Kind.String(), Size: v.Window.Size, Every: v.Window.Hop, Gap: v.Window.Gap, Words: report.WindowWords(v.Window)}
 	for _, a := range v.Aggregates {
 		out.Aggregates = append(out.Aggregates, string(a))
 	}
-	out.Sides = report.Sides{
-		Truth:  report.Side{Rows: t.rowsTruth, Figures: report.NewFigures(t.truth)},
-		Stream: report.Side{Rows: t.rowsStream, Figures: report.NewFigures(t.stream)},
-		A:      report.Side{Rows: t.rowsA, Figures: report.NewFigures(t.a)},
-		B:      report.Side{Rows: t.rowsB, Figures: report.NewFigures(t.b)},
+	for i, side := range [4]*report.Side{&out.Sides.Truth, &out.Sides.Stream, &out.Sides.A, &out.Sides.B} {
+		sum := [4]*tally{&t.truth, &t.stream, &t.a, &t.b}[i]
+		sum.merge(&t.shared)
+		*side = report.Side{Rows: t.rows[i], Figures: report.NewFigures(sum.agg())}
 	}
 	out.Series = make([]report.Point, 0, len(t.points))
 	for start, p := range t.points {
 		out.Series = append(out.Series, report.Point{
-			Start: report.Time(start), Late: p.late.Count,
-			Truth: report.NewFigures(p.truth), Stream: report.NewFigures(p.stream), A: report.NewFigures(p.a), B: report.NewFigures(p.b),
+			Start: report.Time(start), Late: p.late,
+			Truth: report.Plain(p.truth), Stream: report.Plain(p.stream), A: report.Plain(p.a), B: report.Plain(p.b),
 		})
 	}
 	slices.SortFunc(out.Series, func(a, b report.Point) int { return cmp.Compare(a.Start, b.Start) })
-	out.Late = report.Late{Figures: report.NewFigures(t.late), Events: t.events, HourOfDay: t.hourOfDay, TopKeys: t.topKeys()}
+	out.Late = report.Late{Figures: report.NewFigures(t.late.Agg()), HourOfDay: t.hourOfDay, TopKeys: t.topKeys()}
+	if n := t.causes[report.CauseLate]; n != nil {
+		out.Late.Events = uint64(len(n.events))
+	}
 	for i, n := range t.beyond {
 		out.Late.Beyond = append(out.Late.Beyond, report.Bucket{From: beyond[i], To: beyond[i+1], Count: n})
 	}
@@ -238,7 +247,7 @@ func (t *total) topKeys() []report.KeyLate {
 			continue
 		}
 		list = append(list, report.KeyLate{
-			Key: key, Late: report.NewFigures(k.late), B: report.NewFigures(k.b), Streamed: report.NewFigures(k.stream),
+			Key: key, Late: report.Plain(k.late), B: report.Plain(k.b), Streamed: report.Plain(k.stream),
 			LateShare: float64(k.late.Count) / float64(k.late.Count+k.stream.Count),
 		})
 	}
@@ -246,18 +255,4 @@ func (t *total) topKeys() []report.KeyLate {
 		return cmp.Or(cmp.Compare(b.Late.Count, a.Late.Count), strings.Compare(a.Key, b.Key))
 	})
 	return list[:min(len(list), maxTopKeys)]
-}
-
-// words is how a sentence speaks of a window.
-func words(w view.Window) string {
-	length := report.Length(w.Size)
-	switch {
-	case w.Kind == view.Hopping:
-		return fmt.Sprintf("windows of %s, one beginning every %s", length, strings.TrimPrefix(report.Length(w.Hop), "1 "))
-	case w.Size == hour:
-		return "hourly windows"
-	case w.Size == 24*hour:
-		return "daily windows"
-	}
-	return "windows of " + length
 }

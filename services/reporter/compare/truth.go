@@ -1,11 +1,14 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"parallax.example/internal/event"
 	"parallax.example/internal/oracle"
 	"parallax.example/internal/result"
+	"parallax.example/internal/view"
 	"parallax.example/services/reporter/report"
 )
 
@@ -40,6 +43,8 @@ func (c *comparison) truth() {
 	c.matchLog(facts, ids, places)
 
 	var log []oracle.Record
+	sent := map[timeline][]fromLedger{}
+	windows, sessions := c.split()
 	sum := &c.r.Ledger
 	for i := range facts {
 		f := &facts[i]
@@ -58,6 +63,10 @@ func (c *comparison) truth() {
 			continue
 		}
 		log = append(log, oracle.Record{Partition: f.partition, Offset: int64(i), Value: c.in.Ledger[f.entry].Value})
+		if len(sessions) > 0 {
+			at := timeline{e.Key, e.Partition}
+			sent[at] = append(sent[at], fromLedger{e.Time, e.Value, e.Subject})
+		}
 		if !f.here {
 			c.blame(&e, checkLedger, fmt.Sprintf("the event %s was acknowledged by Kafka and is not in the lake: it is lost", e.called()))
 			for name := range c.placements(&e) {
@@ -71,13 +80,59 @@ func (c *comparison) truth() {
 	}
 	sum.Generated = uint64(len(facts))
 
-	answer := oracle.All(c.in.Views, log)
+	answer := oracle.All(windows, log)
 	for _, rows := range []map[result.Cell]result.Agg{answer.Rows, answer.Open} {
 		for name, row := range rows {
 			c.cell(name).truth = side{row, true}
 		}
 	}
+	for at, events := range sent {
+		slices.SortFunc(events, func(a, b fromLedger) int { return cmp.Compare(a.time, b.time) })
+		for _, v := range sessions {
+			c.truthOf(v, at, events)
+		}
+	}
 	c.ledgerIdentities(facts)
+}
+
+// timeline is one key in one partition, which is where sessions are made.
+type timeline struct {
+	key       string
+	partition int32
+}
+
+// fromLedger is what a row needs of an event.
+type fromLedger struct {
+	time, value int64
+	subject     string
+}
+
+// split tells the session views, whose truth is made here, from the others: the
+// oracle looks at all sessions of a key for each event, which is too slow for
+// months.
+func (c *comparison) split() (windows *view.File, sessions []*view.View) {
+	windows = &view.File{Time: c.in.Views.Time}
+	for i := range c.in.Views.Views {
+		if v := &c.in.Views.Views[i]; v.Window.Kind == view.Session {
+			sessions = append(sessions, v)
+		} else {
+			windows.Views = append(windows.Views, *v)
+		}
+	}
+	return windows, sessions
+}
+
+// truthOf makes the sessions of one timeline, whose events are in the order of time.
+func (c *comparison) truthOf(v *view.View, at timeline, events []fromLedger) {
+	for i := 0; i < len(events); {
+		span := view.Span{Start: events[i].time, End: events[i].time + v.Window.Gap}
+		row := result.NewFold(v)
+		for ; i < len(events) && events[i].time < span.End; i++ {
+			span.End = events[i].time + v.Window.Gap
+			row.Event(events[i].value, []byte(events[i].subject))
+		}
+		c.cell(result.Cell{View: v.ID(), Key: at.key, Span: span, Partition: at.partition}).truth = side{row.Agg(), true}
+	}
 }
 
 // place is where Kafka said that an entry lies.
@@ -194,8 +249,8 @@ func (c *comparison) matchLog(facts []fact, ids map[id]int32, places map[place]i
 		}
 		f := &facts[n]
 		if sent := c.sentEvent(&c.in.Ledger[f.entry]); isFirst && !e.sameFact(&sent) {
-			c.blame(e, checkLedger, fmt.Sprintf("the event %s says key %q, time %s, value %d in the log, and key %q, time %s, value %d in the ledger",
-				e.called(), e.Key, report.Time(e.Time), e.Value, sent.Key, report.Time(sent.Time), sent.Value))
+			c.blame(e, checkLedger, fmt.Sprintf("the event %s says %s in the log, and %s in the ledger",
+				e.called(), e.content(), sent.content()))
 		}
 		if !f.ok && f.copies == 0 {
 			f.partition = e.Partition // the only witness is the log
@@ -251,7 +306,7 @@ func (c *comparison) sentEvent(entry *Entry) Event {
 	return Event{
 		Partition: entry.Partition, Offset: offset,
 		Producer: c.shared(r.Event.Producer), Seq: r.Event.Seq, HasID: r.Event.HasID,
-		Key: c.shared(r.Event.Key), Time: r.Event.Time, Value: r.Event.Value,
+		Key: c.shared(r.Event.Key), Subject: c.shared(r.Event.Subject), Time: r.Event.Time, Value: r.Event.Value,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parallax.example/internal/result"
+	"parallax.example/internal/view"
 	"parallax.example/services/reporter/report"
 )
 
@@ -41,53 +42,70 @@ func (c *comparison) checkClosed(name result.Cell, row Row, reading string) {
 	}
 }
 
-// verdicts judges each cell alone, and returns all in order.
-func (c *comparison) verdicts() ([]result.Cell, []report.Cell) {
-	names := make([]result.Cell, 0, len(c.cells))
-	for name := range c.cells {
+// verdicts judges each group alone, and returns all cells in order.
+func (c *comparison) verdicts() []report.Cell {
+	all := make([]*cell, 0, len(c.cells))
+	for name, x := range c.cells {
 		if c.views[name.View] != nil && c.cut[name.Partition] != nil {
-			names = append(names, name)
+			all = append(all, x)
 		}
 	}
-	slices.SortFunc(names, result.Cell.Compare)
+	slices.SortFunc(all, func(a, b *cell) int { return a.name.Compare(b.name) })
 
-	counts := map[string]*report.CellCounts{}
+	totals, counts := map[string]*total{}, map[string]*report.CellCounts{}
 	c.r.Views = make([]report.View, len(c.in.Views.Views))
 	for i := range c.in.Views.Views {
-		counts[c.in.Views.Views[i].ID()] = &c.r.Views[i].Cells
+		v := &c.in.Views.Views[i]
+		totals[v.ID()], counts[v.ID()] = newTotal(v), &c.r.Views[i].Cells
 	}
-	cells := make([]report.Cell, len(names))
-	for i, name := range names {
-		x := c.cells[name]
-		cells[i] = report.Cell{
-			View: c.views[name.View].Name, Key: name.Key, Partition: name.Partition,
-			Start: report.Time(name.Span.Start), End: report.Time(name.Span.End),
-			Verdict: c.verdict(name, x, counts[name.View]),
-			Causes:  x.why.causes(),
+	var differ []difference
+	for g := range c.groups(all) {
+		verdict := c.verdict(g, counts[g.name.View])
+		g.settle(verdict)
+		if g.closed {
+			totals[g.name.View].add(g)
 		}
-		x.show(&cells[i])
+		if g.view.Window.Kind == view.Session {
+			k := sessionKey{g.name.View, timeline{g.name.Key, g.name.Partition}}
+			c.extents[k] = append(c.extents[k], extent{g.name.Span, g.closed})
+		}
+		if verdict == report.CellExplained || verdict == report.CellUnexplained {
+			differ = append(differ, difference{g.cells, verdict == report.CellUnexplained, g.gap()})
+		}
 	}
-	c.list(cells)
-	return names, cells
+	c.list(differ)
+	c.totals(totals)
+
+	cells := make([]report.Cell, 0, len(all))
+	for _, x := range all {
+		if x.verdict != "" {
+			cells = append(cells, c.show(x))
+		}
+	}
+	return cells
+}
+
+// difference is a group whose sides are not equal.
+type difference struct {
+	cells []*cell
+	wrong bool
+	gap   *big.Int // of the stream's and B's sums
+}
+
+func (g *group) gap() *big.Int {
+	var stream, b result.Plain
+	for _, x := range g.cells {
+		stream.Merge(x.stream.row.Plain)
+		b.Merge(x.b.row.Plain)
+	}
+	d := new(big.Int).Sub(b.BigSum(), stream.BigSum())
+	return d.Abs(d)
 }
 
 // list picks the differing cells for the report: what is unexplained first,
 // then the largest gaps between the stream's and B's sums.
-func (c *comparison) list(cells []report.Cell) {
-	type candidate struct {
-		cell  *report.Cell
-		wrong bool
-		gap   *big.Int
-	}
-	var all []candidate
-	for i := range cells {
-		x := &cells[i]
-		if x.Verdict == report.CellExplained || x.Verdict == report.CellUnexplained {
-			d := new(big.Int).Sub(sumOf(x.B), sumOf(x.Stream))
-			all = append(all, candidate{x, x.Verdict == report.CellUnexplained, d.Abs(d)})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b candidate) int {
+func (c *comparison) list(all []difference) {
+	slices.SortStableFunc(all, func(a, b difference) int {
 		if a.wrong != b.wrong {
 			if a.wrong {
 				return -1
@@ -96,15 +114,24 @@ func (c *comparison) list(cells []report.Cell) {
 		}
 		return b.gap.Cmp(a.gap)
 	})
-	c.r.Differences.Total = len(all)
-	c.r.Differences.Listed = []report.Cell{}
-	for _, x := range all[:min(len(all), report.MaxListed)] {
-		c.r.Differences.Listed = append(c.r.Differences.Listed, *x.cell)
+	d := &c.r.Differences
+	d.Total, d.Listed = len(all), []report.Cell{}
+	for _, one := range all {
+		for _, x := range one.cells {
+			if x.verdict != "" && len(d.Listed) < report.MaxListed {
+				d.Listed = append(d.Listed, c.show(x))
+			}
+		}
 	}
 }
 
-// show writes the four sides; equal ones share their figures, which are many.
-func (x *cell) show(out *report.Cell) {
+// show is the cell for a reader. Equal sides share their figures, which are many.
+func (c *comparison) show(x *cell) report.Cell {
+	out := report.Cell{
+		View: c.views[x.name.View].Name, Key: x.name.Key, Partition: x.name.Partition,
+		Start: report.Time(x.name.Span.Start), End: report.Time(x.name.Span.End),
+		Verdict: x.verdict, Group: x.group, Causes: x.why.causes(c.views[x.name.View]),
+	}
 	out.B = x.b.figures()
 	if out.A = out.B; x.a != x.b {
 		out.A = x.a.figures()
@@ -115,73 +142,45 @@ func (x *cell) show(out *report.Cell) {
 	if out.Truth = out.B; x.truth != x.b {
 		out.Truth = x.truth.figures()
 	}
-}
-
-func sumOf(f *report.Figures) *big.Int {
-	switch {
-	case f == nil:
-		return new(big.Int)
-	case f.WholeSum != "":
-		if n, ok := new(big.Int).SetString(f.WholeSum, 10); ok {
-			return n
-		}
-		panic("BUG: not a whole number: " + f.WholeSum)
-	}
-	return big.NewInt(f.Sum)
+	return out
 }
 
 // verdict is the heart: three comparisons of whole rows, each with exactly the
 // listed events folded in.
-func (c *comparison) verdict(name result.Cell, x *cell, n *report.CellCounts) string {
-	if !c.closed(name) {
+func (c *comparison) verdict(g *group, n *report.CellCounts) string {
+	streamIsA := true
+	for _, x := range g.cells {
+		streamIsA = c.streamIsA(g, x) && streamIsA
+	}
+	if !g.closed {
 		n.Open++
-		if x.stream.has {
-			c.differ(name, x, checkStream, "the stream says this row is final, and the batch that its window is open at the cut", side{}, x.stream)
-		}
-		if x.wrong {
+		if g.wrong {
 			return report.CellUnexplained
 		}
 		return report.CellOpen
 	}
 	n.Closed++
-
-	if x.stream == x.a {
+	if streamIsA {
 		n.StreamIsA++
-	} else {
-		c.differ(name, x, checkStream, "the stream's final row is not A's", x.a, x.stream)
 	}
-
-	merged := x.a.row
-	if x.why != nil {
-		for _, late := range x.why.late {
-			merged.Add(late.Value)
-		}
-		fold(&merged, x.why.stale)
-	}
-	if folded(merged) == x.b {
+	// One cell without a cause, as most are, needs no folding.
+	x, alone := g.cells[0], len(g.cells) == 1 && g.why == nil
+	if alone && x.a == x.b || c.mergedIsB(g) {
 		n.MergedIsB++
-	} else {
-		c.differ(name, x, checkMerge, "A merged with exactly the placements that the stream left out is not B", folded(merged), x.b)
 	}
-
-	truth, all := x.truth.row, x.b.row
-	if x.why != nil {
-		fold(&truth, x.why.foreign)
-		fold(&truth, x.why.elsewhere)
-		fold(&all, x.why.lost)
-	}
-	// Wrong answers can hold a row that counts nothing: presence is compared too.
-	if folded(truth) == folded(all) && x.b.has == (x.b.row.Count > 0) {
+	if alone && x.truth == x.b || c.truthIsB(g) {
 		n.TruthIsB++
-	} else {
-		c.differ(name, x, checkTruth, "the truth merged with the named causes is not B", folded(truth), x.b)
 	}
-
+	if !alone && len(g.rows(sideA)) > len(g.rows(sideB)) {
+		w := g.causes()
+		w.split = true
+		g.why = w
+	}
 	switch {
-	case x.wrong:
+	case g.wrong:
 		n.Unexplained++
 		return report.CellUnexplained
-	case x.truth == x.b && x.stream == x.b:
+	case !slices.ContainsFunc(g.cells, func(x *cell) bool { return x.truth != x.b || x.stream != x.b }):
 		n.Same++
 		return report.CellSame
 	}
@@ -189,32 +188,87 @@ func (c *comparison) verdict(name result.Cell, x *cell, n *report.CellCounts) st
 	return report.CellExplained
 }
 
-func fold(row *result.Agg, events []*Event) {
-	for _, e := range events {
-		row.Add(e.Value)
+// streamIsA compares one cell's row byte for byte: the stream has those of A
+// that are closed, and no others.
+func (c *comparison) streamIsA(g *group, x *cell) bool {
+	want, what := x.a, "the stream's final row is not A's"
+	if !c.closed(x.name) {
+		want, what = side{}, "the stream says this row is final, and the batch that its window is open at the cut"
 	}
-}
-
-func (c *comparison) differ(name result.Cell, x *cell, check, what string, want, got side) {
-	x.wrong = true
+	if x.stream == want {
+		return true
+	}
 	switch {
-	case !got.has && want.has:
+	case !x.stream.has:
 		what += ": the row is missing"
-	case got.has && !want.has:
+	case !want.has:
 		what += ": there should be no row"
 	}
-	c.faults = append(c.faults, c.inCell(name, report.Fault{Check: check, What: what, Want: want.figures(), Got: got.figures()}))
+	c.differ(g, x.name, report.Fault{Check: checkStream, What: what, Want: want.figures(), Got: x.stream.figures()})
+	return false
+}
+
+func (c *comparison) mergedIsB(g *group) bool {
+	w := g.causes()
+	return c.equal(g, checkMerge, "A merged with exactly the placements that the stream left out is not B",
+		g.merge(sideA, w.late, w.stale), g.rows(sideB))
+}
+
+func (c *comparison) truthIsB(g *group) bool {
+	w := g.causes()
+	return c.equal(g, checkTruth, "the truth merged with the named causes is not B",
+		g.merge(sideTruth, w.foreign, w.elsewhere), g.merge(sideB, w.lost))
+}
+
+func sideTruth(x *cell) *side { return &x.truth }
+func sideA(x *cell) *side     { return &x.a }
+func sideB(x *cell) *side     { return &x.b }
+
+func (g *group) causes() *why {
+	if g.why == nil {
+		return &why{}
+	}
+	return g.why
+}
+
+// equal compares two merges row by row, in window and bytes.
+func (c *comparison) equal(g *group, check, what string, want, got []piece) bool {
+	if slices.Equal(want, got) {
+		return true
+	}
+	f := report.Fault{Check: check, What: what}
+	i := 0
+	for i < min(len(want), len(got)) && want[i] == got[i] {
+		i++
+	}
+	if i < len(want) {
+		f.Want = side{want[i].row, true}.figures()
+	} else {
+		f.What += ": there should be no row"
+	}
+	if i < len(got) {
+		f.Got = side{got[i].row, true}.figures()
+	} else {
+		f.What += ": the row is missing"
+	}
+	if f.Want != nil && f.Got != nil && want[i].span != got[i].span {
+		f.What += fmt.Sprintf(": it is the session %s, and %s belongs there", got[i].span, want[i].span)
+	}
+	c.differ(g, g.name, f)
+	return false
+}
+
+func (c *comparison) differ(g *group, name result.Cell, f report.Fault) {
+	g.wrong = true
+	c.faults = append(c.faults, c.inCell(name, f))
 }
 
 // all are the causes with their events, in the order of every listing.
 func (w *why) all() iter.Seq2[string, []*Event] {
 	return func(yield func(string, []*Event) bool) {
-		late := make([]*Event, len(w.late))
-		for i, x := range w.late {
-			late[i] = &x.Event
-		}
-		for i, events := range [][]*Event{late, w.stale, w.foreign, w.elsewhere, w.lost} {
-			if len(events) > 0 && !yield(causeOrder[i], events) {
+		for i, events := range [...][]*Event{w.late, nil, w.stale, w.foreign, w.elsewhere, w.lost} {
+			named := len(events) > 0 || causeOrder[i] == report.CauseSplit && w.split
+			if named && !yield(causeOrder[i], events) {
 				return
 			}
 		}
@@ -222,15 +276,17 @@ func (w *why) all() iter.Seq2[string, []*Event] {
 }
 
 // causes lists why a cell differs, for a reader.
-func (w *why) causes() []report.CellCause {
+func (w *why) causes(v *view.View) []report.CellCause {
 	if w == nil {
 		return nil
 	}
 	var list []report.CellCause
 	for cause, events := range w.all() {
-		var row result.Agg
-		fold(&row, events)
-		out := report.CellCause{Cause: cause, Figures: report.NewFigures(row)}
+		row := result.NewFold(v)
+		for _, e := range events {
+			row.Event(e.Value, []byte(e.Subject))
+		}
+		out := report.CellCause{Cause: cause, Figures: report.NewFigures(row.Agg())}
 		for _, e := range events[:min(len(events), maxExamples)] {
 			out.Examples = append(out.Examples, ref(e))
 		}

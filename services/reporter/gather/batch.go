@@ -53,7 +53,9 @@ func Batch(folder string) (*Answer, error) {
 		if _, twice := rows[cell]; twice {
 			return fmt.Errorf("reading %s holds %s of key %q in view %s, partition %d, twice", r.Reading, cell.Span, cell.Key, cell.View, cell.Partition)
 		}
-		rows[cell] = compare.Row{Agg: r.Agg, Closed: r.Closed}
+		agg := r.Agg
+		agg.Quantiles, agg.Distinct = shared(agg.Quantiles), shared(agg.Distinct) // of A and B mostly the same
+		rows[cell] = compare.Row{Agg: agg, Closed: r.Closed}
 		return nil
 	})
 	if err != nil {

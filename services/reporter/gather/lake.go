@@ -156,6 +156,7 @@ func (l *Log) group(p *parquet.File, g int, partition int32, texts map[string]st
 	}{
 		{lake.ColumnProducer, func(e *compare.Event, text string) { e.Producer = text }},
 		{lake.ColumnKey, func(e *compare.Event, text string) { e.Key = text }},
+		{lake.ColumnSubject, func(e *compare.Event, text string) { e.Subject = text }},
 	} {
 		if err := open(&c, p, g, column.name); err != nil {
 			return err

@@ -42,8 +42,9 @@ func CSV(w io.Writer, cells []report.Cell) error {
 	out := csv.NewWriter(w)
 	head := []string{"view", "key", "start", "end", "partition", "verdict", "causes"}
 	for _, s := range sideNames {
-		head = append(head, s+"_count", s+"_sum", s+"_min", s+"_max", s+"_mean")
+		head = append(head, s+"_count", s+"_sum", s+"_min", s+"_max", s+"_mean", s+"_p50", s+"_p95", s+"_p99", s+"_distinct")
 	}
+	head = append(head, "group_start", "group_end")
 	if err := out.Write(head); err != nil {
 		return fmt.Errorf("cannot write the cells as CSV: %w", err)
 	}
@@ -53,13 +54,10 @@ func CSV(w io.Writer, cells []report.Cell) error {
 		row = append(row[:0], harmless(c.View), harmless(c.Key), c.Start.String(), c.End.String(),
 			strconv.Itoa(int(c.Partition)), c.Verdict, causeList(c.Causes))
 		for _, f := range cellSides(c) {
-			if f == nil {
-				row = append(row, "", "", "", "", "")
-				continue
-			}
-			row = append(row, strconv.FormatUint(f.Count, 10), exact(f), strconv.FormatInt(f.Min, 10),
-				strconv.FormatInt(f.Max, 10), strconv.FormatFloat(f.Mean, 'g', -1, 64))
+			row = append(row, csvSide(f)...)
 		}
+		group := groupOf(c)
+		row = append(row, group.Start.String(), group.End.String())
 		if err := out.Write(row); err != nil {
 			return fmt.Errorf("cannot write the cells as CSV: %w", err)
 		}
@@ -69,6 +67,33 @@ func CSV(w io.Writer, cells []report.Cell) error {
 		return fmt.Errorf("cannot write the cells as CSV: %w", err)
 	}
 	return nil
+}
+
+func csvSide(f *report.Figures) []string {
+	columns := make([]string, 9)
+	if f == nil {
+		return columns
+	}
+	columns[0], columns[1] = strconv.FormatUint(f.Count, 10), exact(f)
+	columns[2], columns[3] = strconv.FormatInt(f.Min, 10), strconv.FormatInt(f.Max, 10)
+	columns[4] = strconv.FormatFloat(f.Mean, 'g', -1, 64)
+	if q := f.Quantiles; q != nil {
+		for i, v := range [3]int64{q.P50, q.P95, q.P99} {
+			columns[5+i] = strconv.FormatInt(v, 10)
+		}
+	}
+	if f.Distinct != nil {
+		columns[8] = strconv.FormatUint(*f.Distinct, 10)
+	}
+	return columns
+}
+
+// groupOf is what the cell was compared with: itself, unless it is a session.
+func groupOf(c *report.Cell) report.Span {
+	if c.Group != nil {
+		return *c.Group
+	}
+	return report.Span{Start: c.Start, End: c.End}
 }
 
 func harmless(s string) string {
@@ -98,8 +123,13 @@ func Parquet(w io.Writer, r *report.Report, cells []report.Cell) error {
 			parquet.Column{Name: s + "_sum", Kind: parquet.Int64, Optional: true},
 			parquet.Column{Name: s + "_whole_sum", Kind: parquet.String, Optional: true},
 			parquet.Column{Name: s + "_min", Kind: parquet.Int64, Optional: true},
-			parquet.Column{Name: s + "_max", Kind: parquet.Int64, Optional: true})
+			parquet.Column{Name: s + "_max", Kind: parquet.Int64, Optional: true},
+			parquet.Column{Name: s + "_p50", Kind: parquet.Int64, Optional: true},
+			parquet.Column{Name: s + "_p95", Kind: parquet.Int64, Optional: true},
+			parquet.Column{Name: s + "_p99", Kind: parquet.Int64, Optional: true},
+			parquet.Column{Name: s + "_distinct", Kind: parquet.Uint64, Optional: true})
 	}
+	schema = append(schema, parquet.Column{Name: "group_start", Kind: parquet.Timestamp}, parquet.Column{Name: "group_end", Kind: parquet.Timestamp})
 	out, err := parquet.NewWriter(w, schema, parquet.Options{Codec: parquet.Zstd, Metadata: map[string]string{
 		"parallax.run":            r.Run.ID,
 		"parallax.schema":         r.Schema,
@@ -119,8 +149,11 @@ func Parquet(w io.Writer, r *report.Report, cells []report.Cell) error {
 		batch[5].AppendString(c.Verdict)
 		batch[6].AppendString(causeList(c.Causes))
 		for n, f := range cellSides(c) {
-			appendSide(batch[7+5*n:], f)
+			appendSide(batch[7+9*n:], f)
 		}
+		group := groupOf(c)
+		batch[len(batch)-2].AppendInt64(int64(group.Start))
+		batch[len(batch)-1].AppendInt64(int64(group.End))
 		if (i+1)%batchRows == 0 || i+1 == len(cells) {
 			if err := out.Write(batch); err != nil {
 				return fmt.Errorf("cannot write the cells as Parquet: %w", err)
@@ -136,7 +169,7 @@ func Parquet(w io.Writer, r *report.Report, cells []report.Cell) error {
 
 func appendSide(to []parquet.Vector, f *report.Figures) {
 	if f == nil {
-		for i := range 5 {
+		for i := range 9 {
 			to[i].AppendNull()
 		}
 		return
@@ -151,4 +184,18 @@ func appendSide(to []parquet.Vector, f *report.Figures) {
 	}
 	to[3].AppendInt64(f.Min)
 	to[4].AppendInt64(f.Max)
+	if q := f.Quantiles; q != nil {
+		to[5].AppendInt64(q.P50)
+		to[6].AppendInt64(q.P95)
+		to[7].AppendInt64(q.P99)
+	} else {
+		for i := range 3 {
+			to[5+i].AppendNull()
+		}
+	}
+	if f.Distinct != nil {
+		to[8].AppendUint64(*f.Distinct)
+	} else {
+		to[8].AppendNull()
+	}
 }

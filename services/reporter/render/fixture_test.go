@@ -52,6 +52,9 @@ func cells() []report.Cell {
 		{Key: hostile[2], Verdict: report.CellSame, Truth: row(-7), Stream: row(-7), A: row(-7), B: row(-7)},
 		{Key: hostile[3], Verdict: report.CellOpen, B: row(1)},
 	}
+	subjects := uint64(3)
+	list[0].B.Quantiles, list[0].B.Distinct = &report.Quantiles{P50: 4, P95: 90, P99: 90}, &subjects
+	list[0].Group = &report.Span{Start: monday, End: monday + report.Time(2*hour)}
 	for i := range list {
 		list[i].View, list[i].Partition = "hourly", int32(i%2)
 		list[i].Start, list[i].End = at(int64(i))
@@ -102,6 +105,7 @@ func explained() *report.Report {
 		Freshness: []report.Freshness{{Side: "stream", Start: "the last event was scheduled to be sent", End: "the last final row could be read", Length: 412},
 			{Side: "batch", Start: "the last event was scheduled to be sent", End: "the answer was complete", Length: 9300}},
 	}
+	r.Views = append(r.Views, rushes())
 	v := &r.Views[0]
 	v.Late.HourOfDay[0], v.Late.HourOfDay[1] = 1, 1
 	for _, cell := range c[:3] {
@@ -116,6 +120,25 @@ func explained() *report.Report {
 	r.Verdict = report.Verdict{Outcome: report.Explained, Headline: "Stream and batch differ in 2 of 3 cells, and every difference is explained.",
 		Explanation: []string{"The stream closed its windows before 2 flights came. " + r.Run.Why, "Explained means: folding gives the other one."}}
 	return r
+}
+
+// rushes is a session view with sketches, counted anew in its middle.
+func rushes() report.View {
+	sketched := func(subjects uint64, values ...int64) report.Figures {
+		f := figures(values...)
+		f.Quantiles, f.Distinct = &report.Quantiles{P50: values[0], P95: f.Max, P99: f.Max}, &subjects
+		return f
+	}
+	return report.View{
+		ID: "rushes@0123456789abcdef", Name: "rushes", Lateness: hour, Aggregates: []string{"count", "mean", "p50", "p95", "p99", "distinct"},
+		Window: report.Window{Kind: "session", Gap: 45 * minute, Words: "sessions with gaps of at least 45 minutes"},
+		Cells:  report.CellCounts{Closed: 2, Explained: 2, Partial: 1, StreamIsA: 2, MergedIsB: 2, TruthIsB: 2},
+		Sides: report.Sides{Truth: report.Side{Rows: 2, Figures: sketched(3, 4, -2, 90)}, Stream: report.Side{Rows: 2, Figures: sketched(2, 4, -2)},
+			A: report.Side{Rows: 2, Figures: sketched(2, 4, -2)}, B: report.Side{Rows: 2, Figures: sketched(3, 4, -2, 90)}},
+		Causes: []report.Cause{{Cause: report.CauseSplit, Meaning: report.Meaning(report.CauseSplit), Cells: 1}},
+		Late:   report.Late{HourOfDay: make([]uint64, 24)},
+		Stages: report.Stages{Early: 1234, OnTime: 66, Final: 2, Retracted: 9},
+	}
 }
 
 // unexplained is the same with one wrong sum in the cell of the first key.

@@ -62,11 +62,19 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"sides":        sides,
 	"equation":     equation,
 	"causes":       causes,
-	"brief":        brief,
-	"watermark":    watermark,
-	"title":        title,
-	"outcome":      func(r *report.Report) string { return outcomes[r.Verdict.Outcome][len("✓ "):] },
-	"plain":        plain,
+	"quantiles":    quantiles,
+	"distinct":     distinct,
+	"compared":     compared,
+	"published":    published,
+	"partial":      partial,
+
+	"asksQuantiles": asksQuantiles,
+	"asksDistinct":  asksDistinct,
+	"brief":         brief,
+	"watermark":     watermark,
+	"title":         title,
+	"outcome":       func(r *report.Report) string { return outcomes[r.Verdict.Outcome][len("✓ "):] },
+	"plain":         plain,
 	"share": func(part, of uint64) string {
 		if of == 0 {
 			return "0"

@@ -107,14 +107,27 @@ func (m *markdown) faults(r *report.Report) {
 func (m *markdown) view(r *report.Report, v *report.View) {
 	m.line("## View %s\n", md(v.Name))
 	m.line("%s, closed %s after their end. Values in %s.\n", md(v.Window.Words), length(v.Lateness), md(r.Run.Unit))
-	rows := [][]string{{"answer", "rows", "count", "sum", "mean"}}
-	for _, s := range sides(v) {
-		rows = append(rows, []string{s.Name, whole(s.Rows), whole(s.Count), sum(s.Figures), decimal(s.Mean, 3)})
+	rows, alignment := [][]string{{"answer", "rows", "count", "sum", "mean"}}, "lrrrr"
+	if asksQuantiles(v) {
+		rows[0], alignment = append(rows[0], "p50", "p95", "p99"), alignment+"rrr"
 	}
-	m.table("lrrrr", rows)
+	if asksDistinct(v) {
+		rows[0], alignment = append(rows[0], "distinct"), alignment+"r"
+	}
+	for _, s := range sides(v) {
+		row := []string{s.Name, whole(s.Rows), whole(s.Count), sum(s.Figures), decimal(s.Mean, 3)}
+		if asksQuantiles(v) {
+			row = append(row, quantiles(s.Figures)...)
+		}
+		if asksDistinct(v) {
+			row = append(row, distinct(s.Figures))
+		}
+		rows = append(rows, row)
+	}
+	m.table(alignment, rows)
 	c := v.Cells
-	m.table("lr", [][]string{
-		{"cells", "number"},
+	counts := [][]string{
+		{compared(v), "number"},
 		{"closed", whole(c.Closed)},
 		{"all four the same", whole(c.Same)},
 		{"different and explained", whole(c.Explained)},
@@ -123,7 +136,14 @@ func (m *markdown) view(r *report.Report, v *report.View) {
 		{"A with the excluded events = B", whole(c.MergedIsB)},
 		{"truth = B", whole(c.TruthIsB)},
 		{"open at the cut, not compared", whole(c.Open)},
-	})
+	}
+	if c.Partial > 0 {
+		counts = append(counts, []string{"begun before the view was counted anew, not compared", whole(c.Partial)})
+	}
+	m.table("lr", counts)
+	if s := published(v); s != "" {
+		m.line("%s.\n", s)
+	}
 	if len(v.Identities) > 0 {
 		m.identities(v.Identities)
 	}

@@ -274,6 +274,12 @@ func TestParquetHoldsTheCells(t *testing.T) {
 		}
 		return values, valid
 	}
+	if p95, valid := ints("b_p95"); p95[0] != 90 || valid[1] {
+		t.Errorf("b_p95 is %d, given %t", p95, valid)
+	}
+	if ends, _ := ints("group_end"); ends[0] != int64(list[0].Group.End) || ends[1] != int64(list[1].End) {
+		t.Errorf("group_end is %d", ends)
+	}
 	if sums, valid := ints("stream_sum"); sums[0] != 2 || valid[1] || sums[2] != -7 || valid[3] {
 		t.Errorf("stream_sum is %d, given %t", sums, valid)
 	}

@@ -118,19 +118,50 @@ func (t *terminal) view(v *report.View) {
 		rows = append(rows, []string{s.Name, whole(s.Rows), whole(s.Count), sum(s.Figures), decimal(s.Mean, 3)})
 	}
 	t.table("  ", rows, map[int]string{2: streamInk, 4: batchInk})
+	t.sketches(v)
 	c := v.Cells
 	t.line("")
-	t.line("  %s closed cells: %s all four the same, %s different and explained, %s", whole(c.Closed), whole(c.Same), whole(c.Explained),
+	t.line("  %s closed %s: %s all four the same, %s different and explained, %s", whole(c.Closed), compared(v), whole(c.Same), whole(c.Explained),
 		t.tone(c.Unexplained, whole(c.Unexplained)+" unexplained"))
 	if c.Open > 0 {
 		t.line("  %s", open(c.Open))
 	}
+	if c.Partial > 0 {
+		t.line("  %s", partial(c.Partial))
+	}
+	t.text("  ", published(v))
 	t.line("  %s stream = A byte for byte: %s of %s", t.mark(c.StreamIsA == c.Closed), whole(c.StreamIsA), whole(c.Closed))
 	t.line("  %s A with the excluded events = B: %s of %s", t.mark(c.MergedIsB == c.Closed), whole(c.MergedIsB), whole(c.Closed))
 	t.line("  %s truth = B: %s of %s", t.mark(c.TruthIsB == c.Closed), whole(c.TruthIsB), whole(c.Closed))
 	for _, i := range v.Identities {
 		t.identity(i)
 	}
+}
+
+// sketches is a table of its own, since one with all figures is too wide.
+func (t *terminal) sketches(v *report.View) {
+	head, rows := []string{"sketched"}, [][]string{}
+	if asksQuantiles(v) {
+		head = append(head, "p50", "p95", "p99")
+	}
+	if asksDistinct(v) {
+		head = append(head, "distinct")
+	}
+	if len(head) == 1 {
+		return
+	}
+	for _, s := range sides(v) {
+		row := []string{s.Name}
+		if asksQuantiles(v) {
+			row = append(row, quantiles(s.Figures)...)
+		}
+		if asksDistinct(v) {
+			row = append(row, distinct(s.Figures))
+		}
+		rows = append(rows, row)
+	}
+	t.line("")
+	t.table("  ", append([][]string{head}, rows...), map[int]string{2: streamInk, 4: batchInk})
 }
 
 func (t *terminal) tone(n int, s string) string {

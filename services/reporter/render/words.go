@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -199,7 +200,7 @@ func title(r *report.Report) string {
 	}
 	s := &r.Views[0].Sides
 	events := "The same " + whole(s.B.Count) + " " + plain(noun(r, s.B.Count))
-	if s.Stream.Figures == s.B.Figures {
+	if s.Stream.Equal(s.B.Figures) {
 		return events + ", one answer"
 	}
 	return events + ", two answers"
@@ -242,7 +243,58 @@ func equation(i report.Identity) string {
 func causes(list []report.CellCause) string {
 	parts := make([]string, len(list))
 	for i, c := range list {
-		parts[i] = fmt.Sprintf("%s %s (sum %s)", whole(c.Count), c.Cause, sum(c.Figures))
+		if parts[i] = c.Cause; c.Count > 0 {
+			parts[i] = fmt.Sprintf("%s %s (sum %s)", whole(c.Count), c.Cause, sum(c.Figures))
+		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// asks reports whether the view shows at least one of the aggregates.
+func asks(v *report.View, aggregates ...string) bool {
+	return slices.ContainsFunc(v.Aggregates, func(a string) bool { return slices.Contains(aggregates, a) })
+}
+
+func asksQuantiles(v *report.View) bool { return asks(v, "p50", "p95", "p99") }
+func asksDistinct(v *report.View) bool  { return asks(v, "distinct") }
+
+// quantiles are p50, p95 and p99 in words.
+func quantiles(f report.Figures) []string {
+	if f.Quantiles == nil {
+		return []string{"–", "–", "–"}
+	}
+	return []string{whole(f.P50), whole(f.P95), whole(f.P99)}
+}
+
+func distinct(f report.Figures) string {
+	if f.Distinct == nil {
+		return "–"
+	}
+	return whole(*f.Distinct)
+}
+
+// compared is what the comparison of a view counts.
+func compared(v *report.View) string {
+	if v.Window.Kind == "session" {
+		return "groups of sessions"
+	}
+	return "cells"
+}
+
+// published says which rows the stream gave out before the final ones.
+func published(v *report.View) string {
+	n := v.Stages
+	if n == (report.Stages{}) {
+		return ""
+	}
+	s := whole(n.Early+n.OnTime) + " rows were published before their windows were closed"
+	if v.Window.Kind == "session" {
+		s += "; " + whole(n.Retracted) + " were retracted, because their sessions became part of others"
+	}
+	return s
+}
+
+// partial says how many cells were left aside after a reset.
+func partial(n int) string {
+	return whole(n) + " began before the stream began to count the view anew: not compared"
 }

@@ -6,12 +6,14 @@ const (
 	CellExplained   = "explained"
 	CellUnexplained = "unexplained"
 	CellOpen        = "open"
+	CellPartial     = "partial"
 )
 
 // The causes of differences. Causes of the stream lie between A and B, the
 // others between the truth and B.
 const (
 	CauseLate      = "late"
+	CauseSplit     = "split" // of sessions: it stands for no event
 	CauseStale     = "stale"
 	CauseForeign   = "foreign"
 	CauseElsewhere = "duplicate-in-another-partition"
@@ -23,6 +25,8 @@ func Meaning(cause string) string {
 	switch cause {
 	case CauseLate:
 		return "came after its window had closed: the stream left it out, the batch counted it"
+	case CauseSplit:
+		return "the stream had closed a session when an event came that connects it with a later one: the same events, in several sessions of the stream and in one of the batch"
 	case CauseStale:
 		return "came so far behind its producer's newest event that the stream no longer checks for duplicates: the stream left it out, the batch decided exactly"
 	case CauseForeign:
@@ -37,6 +41,12 @@ func Meaning(cause string) string {
 
 // Cell is one partition's part of one window of one key, seen four times. A
 // side that has no row is nil.
+//
+// The sides can cut one stretch of time into different sessions, so those are
+// compared by groups: all sessions of a key in a partition that are connected,
+// on any side or by the events that the causes list. Each cell of a group is
+// listed, has the group's verdict and names its Group; the causes stand at one
+// of them.
 type Cell struct {
 	View      string      `json:"view"` // the view's name
 	Key       string      `json:"key"`
@@ -49,6 +59,13 @@ type Cell struct {
 	A         *Figures    `json:"a"`
 	B         *Figures    `json:"b"`
 	Causes    []CellCause `json:"causes,omitempty"`
+	Group     *Span       `json:"group,omitempty"` // of a session
+}
+
+// Span is a stretch of event time, without its end.
+type Span struct {
+	Start Time `json:"start"`
+	End   Time `json:"end"`
 }
 
 // CellCause is one cause of a cell's difference.
@@ -71,7 +88,7 @@ type EventRef struct {
 type Cause struct {
 	Cause      string `json:"cause"`
 	Meaning    string `json:"meaning"`
-	Events     uint64 `json:"events"`
+	Events     uint64 `json:"events"`     // 0 for a split
 	Placements uint64 `json:"placements"` // an event can be in several windows
 	Cells      int    `json:"cells"`      // cells it made differ
 }

@@ -85,7 +85,11 @@ func (r *Report) explanation() []string {
 		}
 	}
 	for _, c := range r.Causes {
-		if c.Cause != CauseLate && c.Cause != CauseLost {
+		switch c.Cause {
+		case CauseLate, CauseLost:
+		case CauseSplit:
+			list = append(list, fmt.Sprintf("%s sessions of the batch are several of the stream, which had closed one when an event came that connects it with the next.", Whole(c.Cells)))
+		default:
 			list = append(list, fmt.Sprintf("%s %s", r.events(c.Events), c.Meaning)+".")
 		}
 	}
@@ -95,12 +99,16 @@ func (r *Report) explanation() []string {
 	if n := r.Ledger.NotSent; n > 0 {
 		list = append(list, fmt.Sprintf("Of %s Kafka never told the outcome, and the log does not hold them: they are no part of the truth.", r.events(n)))
 	}
-	var open int
+	var open, partial int
 	for i := range r.Views {
 		open += r.Views[i].Cells.Open
+		partial += r.Views[i].Cells.Partial
 	}
 	if open > 0 {
 		list = append(list, fmt.Sprintf("%s cells are still open at the cut: events for them may be on their way, so they are not compared, and not wrong.", Whole(open)))
+	}
+	if partial > 0 {
+		list = append(list, fmt.Sprintf("%s cells began before the stream began to count their view anew: it knows a part of their events only, so they are not compared.", Whole(partial)))
 	}
 	if r.Faults.Total > 0 {
 		list = append(list, "Unexplained means: folding exactly the events that the causes list into one answer does not give the other one, byte for byte, or a count does not add up. That is a defect of a program or of the data's way, never a rounding.")

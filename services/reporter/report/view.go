@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"parallax.example/internal/result"
+	"parallax.example/internal/view"
 )
 
 // View is the comparison of one view. Its figures cover the windows that are
@@ -20,24 +21,36 @@ type View struct {
 	Causes     []Cause    `json:"causes"`
 	Late       Late       `json:"late"`
 	Series     []Point    `json:"series"` // by window start
+	Stages     Stages     `json:"stages"`
+}
+
+// Stages count the rows that the stream published before and at the end of its
+// windows. How many of the first two there are depends on when commits fell.
+type Stages struct {
+	Early     uint64 `json:"early"`     // the window had not ended
+	OnTime    uint64 `json:"on_time"`   // it had ended and still took events
+	Final     uint64 `json:"final"`     // it was closed
+	Retracted uint64 `json:"retracted"` // a published session became part of another one
 }
 
 // Window is how the view cuts time, in µs.
 type Window struct {
-	Kind  string `json:"kind"` // tumbling, hopping
-	Size  int64  `json:"size_us"`
-	Every int64  `json:"every_us"` // = size for tumbling windows
-	Words string `json:"words"`    // "hourly windows"
+	Kind  string `json:"kind"`             // tumbling, hopping, session
+	Size  int64  `json:"size_us"`          // 0 for sessions
+	Every int64  `json:"every_us"`         // = size for tumbling windows, 0 for sessions
+	Gap   int64  `json:"gap_us,omitempty"` // of sessions
+	Words string `json:"words"`            // "hourly windows"
 }
 
 // CellCounts sorts a view's cells by their verdict. A cell is one partition's
-// part of a window of a key.
+// part of a window of a key; of a session view it is a whole group, see Cell.
 type CellCounts struct {
 	Closed      int `json:"closed"`      // = same + explained + unexplained
 	Same        int `json:"same"`        // truth, stream, A and B are equal
 	Explained   int `json:"explained"`   // they differ, and the causes account for it
 	Unexplained int `json:"unexplained"` //
 	Open        int `json:"open"`        // not closed at the cut: not compared, not wrong
+	Partial     int `json:"partial"`     // begun before the stream began to count the view anew: not compared
 	StreamIsA   int `json:"stream_is_a"` // closed cells where the stream equals A byte for byte
 	MergedIsB   int `json:"merged_is_b"` // … where A merged with the excluded placements equals B
 	TruthIsB    int `json:"truth_is_b"`  // … where the truth, with the named causes, equals B
@@ -66,14 +79,31 @@ type Figures struct {
 	Min      int64   `json:"min"` // 0 when Count is 0, like Max and Mean
 	Max      int64   `json:"max"`
 	Mean     float64 `json:"mean"`
+	// Quantiles and Distinct are given where the view asks for them.
+	*Quantiles
+	Distinct *uint64 `json:"distinct,omitempty"` // about how many subjects
 }
 
-// NewFigures reads an aggregate.
+// Quantiles of the values, within 1 %.
+type Quantiles struct {
+	P50 int64 `json:"p50"`
+	P95 int64 `json:"p95"`
+	P99 int64 `json:"p99"`
+}
+
+// NewFigures reads an aggregate, with the sketches that it has.
 func NewFigures(a result.Agg) Figures {
 	if a.Count == 0 {
 		return Figures{}
 	}
 	f := Figures{Count: a.Count, Min: a.Min, Max: a.Max, Mean: a.Mean()}
+	if a.Quantiles != "" {
+		f.Quantiles = &Quantiles{a.Quantile(50), a.Quantile(95), a.Quantile(99)}
+	}
+	if a.Distinct != "" {
+		n := a.DistinctSubjects()
+		f.Distinct = &n
+	}
 	if sum, fits := a.Sum(); fits {
 		f.Sum = sum
 	} else {
@@ -82,14 +112,38 @@ func NewFigures(a result.Agg) Figures {
 	return f
 }
 
-// Point is all keys of the windows with one start.
+// Equal reports whether both say the same.
+func (f Figures) Equal(g Figures) bool {
+	if f.Quantiles != nil && g.Quantiles != nil && *f.Quantiles == *g.Quantiles {
+		g.Quantiles = f.Quantiles
+	}
+	if f.Distinct != nil && g.Distinct != nil && *f.Distinct == *g.Distinct {
+		g.Distinct = f.Distinct
+	}
+	return f == g
+}
+
+// Plain reads the aggregates that need no sketch.
+func Plain(p result.Plain) Figures { return NewFigures(result.Agg{Plain: p}) }
+
+// Point is all keys of the windows with one start. Sessions begin anywhere: a
+// point of theirs is all those that begin within one Slot.
 type Point struct {
-	Start  Time    `json:"start"`
+	Start  Time    `json:"start"` // of the windows, or of the slot
 	Truth  Figures `json:"truth"`
 	Stream Figures `json:"stream"`
 	A      Figures `json:"a"`
 	B      Figures `json:"b"`
 	Late   uint64  `json:"late"` // late placements
+}
+
+// Slot is the start of the Point that a window with this start (µs) belongs to:
+// itself, and for sessions the last multiple of their gap.
+func Slot(w view.Window, start int64) int64 {
+	if w.Kind != view.Session {
+		return start
+	}
+	return start - (start%w.Gap+w.Gap)%w.Gap
 }
 
 // Late says where a view's late placements went.

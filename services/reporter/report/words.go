@@ -3,7 +3,10 @@ package report
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+
+	"parallax.example/internal/view"
 )
 
 // Length says a length of time in µs in words: "1 hour", "90 seconds".
@@ -39,4 +42,20 @@ func Whole[T ~int | ~int64 | ~uint64](n T) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// WindowWords is how a sentence speaks of a window.
+func WindowWords(w view.Window) string {
+	length := Length(w.Size)
+	switch {
+	case w.Kind == view.Session:
+		return "sessions with gaps of at least " + Length(w.Gap)
+	case w.Kind == view.Hopping:
+		return fmt.Sprintf("windows of %s, one beginning every %s", length, strings.TrimPrefix(Length(w.Hop), "1 "))
+	case w.Size == int64(time.Hour/time.Microsecond):
+		return "hourly windows"
+	case w.Size == int64(24*time.Hour/time.Microsecond):
+		return "daily windows"
+	}
+	return "windows of " + length
 }

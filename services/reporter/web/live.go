@@ -28,6 +28,7 @@ type Live struct {
 	Batch  *Answer `json:"batch"`  // reading B
 
 	Totals     Totals      `json:"totals"`
+	Views      []View      `json:"views"`      // as in views.yaml
 	Windows    []Window    `json:"windows"`    // by start; over all keys
 	Partitions []Partition `json:"partitions"` // by number
 	Latency    *Latency    `json:"latency"`
@@ -48,6 +49,16 @@ type Totals struct {
 	Late        uint64 `json:"late"`
 	Duplicates  uint64 `json:"duplicates"`
 	DeadLetters uint64 `json:"dead_letters"`
+}
+
+// View is what the stream has published of one question so far.
+type View struct {
+	Name      string `json:"name"`
+	Words     string `json:"words"`     // "hourly windows"
+	Rows      uint64 `json:"rows"`      // final ones
+	Early     uint64 `json:"early"`     // of windows still open
+	Retracted uint64 `json:"retracted"` // of sessions that became part of another one
+	Late      uint64 `json:"late"`      // placements left out
 }
 
 // Window is one window's two means over all keys.

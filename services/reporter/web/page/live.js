@@ -87,6 +87,7 @@
     const windows = live.windows ?? [];
     draw(windows);
     rows("windows", windows.slice(-24).reverse().map((w) => [charts.hour(w.start / 1e6), text(w.stream), text(w.batch)]));
+    rows("views", (live.views ?? []).map((v) => [v.name, v.words, ...[v.rows, v.early, v.retracted, v.late].map(whole)]));
     rows("partitions", (live.partitions ?? []).map((p) => [String(p.id), p.watermark == null ? "none yet" : charts.hour(p.watermark / 1e6), whole(p.lag)]));
     const o = live.outcome;
     at("outcome").hidden = !o;

@@ -32,6 +32,7 @@ type cells struct {
 	list     []cell
 	free     []uint32
 	hint     []uint32            // by key: one of its cells, plus one; 0 if it has none
+	firsts   []uint32            // by key: its first cell, plus one; 0 if it has none
 	far      map[uint32][]uint32 // by key: milestones, see far.go
 	sessions []session           // as list; of a session view only
 	sketches []sketches          // as list; only if the view asks for some
@@ -69,8 +70,8 @@ type step struct {
 
 func (c *cells) len() int { return len(c.list) - len(c.free) }
 
-// first returns a cell of the key to begin a search at, plus one, or 0.
-func (c *cells) first(key uint32) uint32 {
+// near returns a cell of the key to begin a search at, plus one, or 0.
+func (c *cells) near(key uint32) uint32 {
 	if int(key) < len(c.hint) {
 		return c.hint[key]
 	}
@@ -80,7 +81,7 @@ func (c *cells) first(key uint32) uint32 {
 // seek returns the last cell of a key that does not start after a time, and the
 // one after it; both plus one, 0 if there is none.
 func (c *cells) seek(key uint32, start int64) (before, after uint32) {
-	before, after, steps := c.walk(c.first(key), start, reach)
+	before, after, steps := c.walk(c.near(key), start, reach)
 	switch {
 	case steps < 0:
 		return c.seekFar(key, start)
@@ -140,6 +141,7 @@ func (c *cells) add(key uint32, start int64) (id uint32) {
 	c.keys.list[key].refs++
 	if n := int(key) + 1; n > len(c.hint) {
 		c.hint = append(c.hint, make([]uint32, n-len(c.hint))...)
+		c.firsts = append(c.firsts, make([]uint32, n-len(c.firsts))...)
 	}
 	return id
 }
@@ -155,6 +157,8 @@ func (c *cells) relink(id uint32) {
 	o := &c.list[id]
 	if o.earlier != 0 {
 		c.list[o.earlier-1].later = id + 1
+	} else {
+		c.firsts[o.key] = id + 1
 	}
 	if o.later != 0 {
 		c.list[o.later-1].earlier = id + 1
@@ -170,6 +174,8 @@ func (c *cells) unlink(id uint32) {
 	o := &c.list[id]
 	if o.earlier != 0 {
 		c.list[o.earlier-1].later = o.later
+	} else {
+		c.firsts[o.key] = o.later
 	}
 	if o.later != 0 {
 		c.list[o.later-1].earlier = o.earlier

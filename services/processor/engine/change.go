@@ -90,8 +90,8 @@ func nameOf(id string) string {
 // the state lacks begin empty, with the next offset; or with the cells and
 // totals of rebuilt, an engine of exactly these views that stands at the same
 // offset, if it is not nil. The transaction that says so is flushed into out,
-// which gets no rows; Commit is to follow, or Rollback, after which the engine
-// is of no use. The Meta is that of the state as it was.
+// which gets no rows; its number is above those of rebuilt. Commit is to follow,
+// or Rollback, after which the engine is of no use. The Meta is that of the state as it was.
 func (e *Engine) Change(rebuilt *Engine, out *Output) (Meta, error) {
 	if e.load == nil {
 		e.load = &loading{meta: &metaRecord{rules: rulesHash(&e.rule)}}
@@ -121,6 +121,9 @@ func (e *Engine) Change(rebuilt *Engine, out *Output) (Meta, error) {
 	e.begin()
 	e.changing = true
 	if rebuilt != nil {
+		// Of a cell the row of the later transaction counts: what follows must be
+		// later than all that the other engine has said.
+		e.transaction = max(e.transaction, rebuilt.transaction)
 		for i := range rebuilt.views {
 			e.take(&rebuilt.views[i], &rebuilt.stats.Views[i])
 		}

@@ -50,7 +50,8 @@ func checkPlaces(t *testing.T, committed []message) {
 
 // checkStages demands early*, on-time*, final, in this order, the first two once
 // per transaction at most, and counts and ends that never fall; of a view that
-// emits final rows only, those. A session's start that was told of in an earlier
+// emits final rows only, those. A session that has ended may grow and be early
+// again. A session's start that was told of in an earlier
 // transaction may be retracted instead, once, and never comes back.
 func checkStages(t *testing.T, f *view.File, committed []message, stages map[result.Stage]int) {
 	t.Helper()
@@ -67,7 +68,7 @@ func checkStages(t *testing.T, f *view.File, committed []message, stages map[res
 		l := last[string(m.key)]
 		def := defs[string(x.View)]
 		stages[x.Stage]++
-		ok := x.Stage >= l.Stage && (x.Stage == result.Final || !def.FinalOnly)
+		ok := (x.Stage >= l.Stage || l.Stage == result.OnTime && x.Span.End > l.Span.End) && (x.Stage == result.Final || !def.FinalOnly)
 		if x.Stage == result.Retracted {
 			ok = ok && (l.Stage == result.Early || l.Stage == result.OnTime) && l.Span == x.Span && x.Place.Transaction > l.Place.Transaction
 		} else {

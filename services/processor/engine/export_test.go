@@ -137,7 +137,7 @@ func (v *viewState) dump(refs map[uint32]int32, watermark int64, stats *ViewStat
 		v.checkList(key, ids)
 	}
 	for key := range v.hint {
-		must(v.hint[key] == 0 || len(byKey[uint32(key)]) > 0, "a hint without cells")
+		must(v.hint[key] == 0 && v.firsts[key] == 0 || len(byKey[uint32(key)]) > 0, "a hint without cells")
 	}
 	v.checkMilestones()
 	if v.isSession() {
@@ -161,6 +161,7 @@ func (v *viewState) checkList(key uint32, ids []uint32) {
 		before = id + 1
 	}
 	must(v.list[before-1].later == 0, "the last cell of a key")
+	must(v.firsts[key] == ids[0]+1, "the first cell of a key")
 	hint := v.hint[key]
 	must(hint != 0 && slices.Contains(ids, hint-1), "hint")
 }
@@ -175,6 +176,9 @@ func (v *viewState) checkMilestones() {
 }
 
 func (v *viewState) checkPanes(cells int) {
+	for key, at := range v.panes.runs.of {
+		must(at == 0 || v.firsts[key] != 0, "a run of nothing")
+	}
 	n := 0
 	for i, p := range v.panes.list {
 		must(len(p.cells) > 0 && (i == 0 || v.panes.list[i-1].start < p.start), "pane")
@@ -194,16 +198,17 @@ func (d *dedup) dump() string {
 		if s == 0 {
 			continue
 		}
-		p := &d.producers[s-1]
+		id := s.id()
+		p := &d.producers[id]
 		must(p.known && p.touch == 0, "producer")
 		size.largest += p.largest
-		lines = append(lines, fmt.Sprintf("producer %q %d", d.names.text(s-1), p.largest))
+		lines = append(lines, fmt.Sprintf("producer %q %d", d.names.text(id), p.largest))
 		for _, r := range p.blocks {
 			size.blocks++
 			size.ids += d.blocks[r.slot].len()
 			o := &d.owners[r.slot]
-			must(o.number == r.number && o.producer == s-1 && o.touch == 0 && !o.dropped, "block")
-			lines = append(lines, fmt.Sprintf("block %q %d %x", d.names.text(s-1), r.number, sha256.Sum256(appendBlock(nil, &d.blocks[r.slot]))))
+			must(o.number == r.number && o.producer == id && o.touch == 0 && !o.dropped, "block")
+			lines = append(lines, fmt.Sprintf("block %q %d %x", d.names.text(id), r.number, sha256.Sum256(appendBlock(nil, &d.blocks[r.slot]))))
 		}
 	}
 	must(size == d.size, "sizes")
@@ -233,6 +238,20 @@ func (e *Engine) Capacity() (cells, keys, blocks int) {
 		cells += len(e.views[i].list)
 	}
 	return cells, len(e.keys.list), len(e.dedup.blocks)
+}
+
+// Walked returns how many cells a search for a key's cell in the first view
+// passes, and how many milestones there are.
+func (e *Engine) Walked(key []byte, start int64) (steps, milestones int) {
+	v := &e.views[0]
+	id, _ := e.keys.find(key)
+	_, _, left := v.walk(v.near(id), start, reach)
+	if left < 0 {
+		const many = 1 << 30
+		_, _, second := v.walk(v.nearest(id, start), start, many)
+		left -= many - second
+	}
+	return reach - left, len(v.far[id])
 }
 
 // CellSize is the memory of a cell in bytes.

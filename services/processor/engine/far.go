@@ -12,34 +12,49 @@ const reach = 16
 
 // seekFar seeks from a milestone on. The hint stays where most events are.
 func (c *cells) seekFar(key uint32, start int64) (before, after uint32) {
-	list := c.far[key]
-	i := sort.Search(len(list), func(i int) bool { return c.list[list[i]].start > start })
-	at := c.hint[key]
-	if len(list) > 0 {
-		at = list[max(i-1, 0)] + 1
-	}
 	const endless = 1 << 62
-	before, after, left := c.walk(at, start, endless)
+	before, after, left := c.walk(c.nearest(key, start), start, endless)
 	if endless-left > reach {
 		end := before
 		if end == 0 {
 			end = after
 		}
-		if j := sort.Search(len(list), func(i int) bool { return c.list[list[i]].start >= c.list[end-1].start }); j == len(list) || list[j] != end-1 {
-			if c.far == nil {
-				c.far = map[uint32][]uint32{}
-			}
-			c.far[key] = slices.Insert(list, j, end-1)
-		}
+		c.setMilestone(key, end-1)
 	}
 	return before, after
+}
+
+// nearest returns the last milestone that does not start after a time, else the
+// first, else the hint; plus one.
+func (c *cells) nearest(key uint32, start int64) uint32 {
+	list := c.far[key]
+	if len(list) == 0 {
+		return c.hint[key]
+	}
+	return list[max(c.milestone(key, start+1)-1, 0)] + 1
+}
+
+// milestone is the place in the list of the first milestone from a start on.
+func (c *cells) milestone(key uint32, start int64) int {
+	list := c.far[key]
+	return sort.Search(len(list), func(i int) bool { return c.list[list[i]].start >= start })
+}
+
+func (c *cells) setMilestone(key, id uint32) {
+	i := c.milestone(key, c.list[id].start)
+	if list := c.far[key]; i < len(list) && list[i] == id {
+		return
+	}
+	if c.far == nil {
+		c.far = map[uint32][]uint32{}
+	}
+	c.far[key] = slices.Insert(c.far[key], i, id)
 }
 
 // forgetMilestone is to be called while the cell has its place in time.
 func (c *cells) forgetMilestone(key, id uint32) {
 	list := c.far[key]
-	start := c.list[id].start
-	i := sort.Search(len(list), func(i int) bool { return c.list[list[i]].start >= start })
+	i := c.milestone(key, c.list[id].start)
 	if i == len(list) || list[i] != id {
 		return
 	}

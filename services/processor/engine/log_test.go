@@ -41,7 +41,7 @@ func randomViews(r *rand.Rand, name string, n int) string {
 		switch r.IntN(3) {
 		case 0:
 			hop := 1 + r.IntN(20)
-			window = fmt.Sprintf("hopping: %ds, every: %ds", hop*(1+r.IntN(6)), hop)
+			window = fmt.Sprintf("hopping: %ds, every: %ds", hop*(1+r.IntN(1+r.IntN(40))), hop)
 		case 1:
 			window = fmt.Sprintf("session: %ds", 1+r.IntN(60))
 		}
@@ -93,7 +93,8 @@ func randomValue(r *rand.Rand, clock int64, seqs *[3]uint64, log []oracle.Record
 			return log[r.IntN(len(log))].Value // a duplicate, by chance of something else than an event
 		}
 	}
-	e := &event.Event{Key: fmt.Appendf(nil, "key-%d", r.IntN(1+r.IntN(30))), Subject: fmt.Appendf(nil, "subject-%d", r.IntN(20)), Value: int64(r.IntN(200)) - 50, Time: clock}
+	key := r.IntN(1 + r.IntN(30))
+	e := &event.Event{Key: fmt.Appendf(nil, "key-%0*d", key%3*20, key), Subject: fmt.Appendf(nil, "subject-%d", r.IntN(20)), Value: int64(r.IntN(200)) - 50, Time: clock}
 	switch r.IntN(30) {
 	case 0, 1, 2, 3, 4, 5:
 		e.Time -= int64(r.IntN(200 * second)) // late or not

@@ -8,38 +8,68 @@ import (
 // names interns texts as dense ids: open addressing with linear probing over
 // the ids, deletion by shifting back. An id that was removed is used again. The
 // hash is seeded anew in each process; it decides on nothing but the speed.
+//
+// A search among a million names waits for memory twice: a slot holds enough of
+// the hash to pass by other names, and a name holds its text unless it is long.
 type names struct {
 	seed  maphash.Seed
-	slots []uint32 // id+1; 0 is empty; a power of two, at most half full
+	slots []slot // a power of two, at most half full
 	list  []name
 	free  []uint32
 	open  int // names with cells in lists
 }
 
+// slot is 32 bits of a name's hash above its id+1; 0 is empty.
+type slot uint64
+
+func (s slot) id() uint32 { return uint32(s) - 1 }
+
+func (s slot) hash() uint64 { return uint64(s) >> 32 }
+
+// name is 64 bytes, a cache line.
 type name struct {
-	text  []byte
-	hash  uint64
 	refs  int32 // cells, also those that leave with the transaction; kept by who needs it
 	cells int32 // cells in lists
+	size  int32
+	short [28]byte // the text if it is not longer
+	long  []byte   // else
 }
 
-func newNames() names { return names{seed: maphash.MakeSeed(), slots: make([]uint32, 16)} }
+func newNames() names { return names{seed: maphash.MakeSeed(), slots: make([]slot, 16)} }
 
 // text returns the text of an id, valid until the id is removed.
-func (n *names) text(id uint32) []byte { return n.list[id].text }
+func (n *names) text(id uint32) []byte { return n.list[id].text() }
+
+func (e *name) text() []byte {
+	if int(e.size) <= len(e.short) {
+		return e.short[:e.size]
+	}
+	return e.long
+}
+
+func (e *name) set(text []byte) {
+	e.size = int32(len(text))
+	if len(text) <= len(e.short) {
+		copy(e.short[:], text)
+	} else {
+		e.long = append(e.long[:0], text...)
+	}
+}
 
 func (n *names) len() int { return len(n.list) - len(n.free) }
 
+func (n *names) hash(text []byte) uint64 { return maphash.Bytes(n.seed, text) >> 32 }
+
 func (n *names) find(text []byte) (id uint32, ok bool) {
-	h := maphash.Bytes(n.seed, text)
+	h := n.hash(text)
 	mask := uint64(len(n.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		s := n.slots[i]
 		if s == 0 {
 			return 0, false
 		}
-		if e := &n.list[s-1]; e.hash == h && bytes.Equal(e.text, text) {
-			return s - 1, true
+		if s.hash() == h && bytes.Equal(n.list[s.id()].text(), text) {
+			return s.id(), true
 		}
 	}
 }
@@ -57,38 +87,51 @@ func (n *names) add(text []byte) uint32 {
 		n.list = append(n.list, name{})
 	}
 	e := &n.list[id]
-	e.text, e.hash, e.refs, e.cells = append(e.text[:0], text...), maphash.Bytes(n.seed, text), 0, 0
-	n.put(id)
+	e.refs, e.cells = 0, 0
+	e.set(text)
+	n.put(slot(n.hash(text)<<32 | uint64(id+1)))
 	return id
 }
 
-func (n *names) put(id uint32) {
+func (n *names) put(s slot) {
 	mask := uint64(len(n.slots) - 1)
-	i := n.list[id].hash & mask
+	i := s.hash() & mask
 	for n.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	n.slots[i] = id + 1
+	n.slots[i] = s
 }
 
 func (n *names) grow() {
 	old := n.slots
-	n.slots = make([]uint32, 2*len(old))
+	n.slots = make([]slot, 2*len(old))
 	for _, s := range old {
 		if s != 0 {
-			n.put(s - 1)
+			n.put(s)
 		}
 	}
 }
 
 func (n *names) remove(id uint32) {
 	mask := uint64(len(n.slots) - 1)
-	i := n.list[id].hash & mask
-	for n.slots[i] != id+1 {
+	i := n.hash(n.text(id)) & mask
+	for n.slots[i].id() != id {
 		i = (i + 1) & mask
 	}
-	shiftBack(n.slots, i, func(s uint32) uint64 { return n.list[s-1].hash })
+	n.empty(i)
 	n.free = append(n.free, id)
+}
+
+// empty takes a slot's name out and moves up what was only behind it because of it.
+func (n *names) empty(i uint64) {
+	mask := uint64(len(n.slots) - 1)
+	for j := (i + 1) & mask; n.slots[j] != 0; j = (j + 1) & mask {
+		if (j-n.slots[j].hash())&mask >= (j-i)&mask {
+			n.slots[i] = n.slots[j]
+			i = j
+		}
+	}
+	n.slots[i] = 0
 }
 
 // opened counts a cell of a name that came into a list.
@@ -103,17 +146,4 @@ func (n *names) closed(id uint32) {
 	if n.list[id].cells--; n.list[id].cells == 0 {
 		n.open--
 	}
-}
-
-// shiftBack empties slot i of a linear probing table and moves up what was
-// only behind it because of it.
-func shiftBack(slots []uint32, i uint64, home func(slot uint32) uint64) {
-	mask := uint64(len(slots) - 1)
-	for j := (i + 1) & mask; slots[j] != 0; j = (j + 1) & mask {
-		if (j-home(slots[j]))&mask >= (j-i)&mask {
-			slots[i] = slots[j]
-			i = j
-		}
-	}
-	slots[i] = 0
 }

@@ -19,6 +19,7 @@ type panes struct {
 	overlap int64      // panes of a window
 	next    int64      // no window that starts before it is still to be closed
 
+	runs runs  // of a view with overlap
 	hint int   // where the last search ended
 	last int64 // the last start of Starts(t) that was asked for; saves the division
 	some bool  // last is set
@@ -95,11 +96,12 @@ func (p *panes) commit() {
 
 // rollbackPanes is to be called while it is known which cells are fresh.
 func (v *viewState) rollbackPanes() {
-	p := &v.panes
-	p.expired = 0
 	if v.isSession() {
 		return
 	}
+	p := &v.panes
+	p.expired = 0
+	p.runs.dropAll()
 	for i := len(v.touched) - 1; i >= 0; i-- {
 		if t := &v.touched[i]; t.fresh {
 			made := p.at(t.start)
@@ -135,6 +137,9 @@ func (e *Engine) place(v *viewState, stats *ViewStats, key *eventKey, out *Outpu
 		id = e.newPaneCell(v, key, start, first)
 		stats.Cells++
 	}
+	if placements < v.panes.overlap {
+		v.addToRun(key.id, start, ev)
+	}
 	v.touch(id, e.cause)
 	v.fold(id, ev)
 }
@@ -144,7 +149,7 @@ func (v *viewState) find(key *eventKey, start int64) (id uint32, ok bool) {
 	if !key.known {
 		return 0, false
 	}
-	at := v.first(key.id)
+	at := v.near(key.id)
 	if at == 0 || v.list[at-1].start != start {
 		at, _ = v.seek(key.id, start)
 		if at == 0 || v.list[at-1].start != start {
@@ -180,6 +185,9 @@ func (e *Engine) closeWindows(v *viewState, stats *ViewStats, out *Output) {
 		if first := p.open()[0]; first.start == start {
 			for _, id := range first.cells {
 				v.remove(id)
+				if key := v.list[id].key; v.firsts[key] == 0 {
+					p.runs.drop(key)
+				}
 			}
 			stats.Cells -= uint64(len(first.cells))
 			p.expired++
@@ -187,32 +195,24 @@ func (e *Engine) closeWindows(v *viewState, stats *ViewStats, out *Output) {
 	}
 }
 
-// closeWindow emits the final row of each key of a window. Each of these has one
-// cell in the window before which it has none there.
+// closeWindow emits the final row of each key of a window. What lay before the
+// window is gone, so a key that is in it has its first cell there.
 func (e *Engine) closeWindow(v *viewState, stats *ViewStats, start int64, out *Output) {
 	span := view.Span{Start: start, End: start + v.def.Window.Size}
-	for _, p := range v.panes.open() {
-		if p.start >= span.End {
-			return
+	if v.panes.overlap == 1 {
+		for _, id := range v.panes.open()[0].cells {
+			stats.Pending -= v.list[id].agg.Count
+			e.rowOf(v, id, span, result.Final, e.cause, out)
 		}
-		for _, id := range p.cells {
-			c := &v.list[id]
-			if c.earlier != 0 && v.list[c.earlier-1].start >= start {
-				continue
-			}
-			if c.later == 0 || v.list[c.later-1].start >= span.End {
-				stats.Pending -= c.agg.Count
-				e.rowOf(v, id, span, result.Final, e.cause, out)
-				continue
-			}
-			row := &v.panes.row
-			row.reset()
-			for at := id + 1; at != 0 && v.list[at-1].start < span.End; at = v.list[at-1].later {
-				v.sum(row, at-1)
-			}
-			stats.Pending -= row.plain.Count
-			e.emit(v, c.key, span, &row.plain, &row.sketches, result.Final, e.cause, out)
+		return
+	}
+	for key, first := range v.firsts {
+		if first == 0 || v.list[first-1].start >= span.End {
+			continue
 		}
+		row := v.windowSum(uint32(key), span.End)
+		stats.Pending -= row.plain.Count
+		e.emit(v, uint32(key), span, &row.plain, &row.sketches, result.Final, e.cause, out)
 	}
 }
 
@@ -274,17 +274,15 @@ func (e *Engine) updateOverlapping(v *viewState, id uint32, first int64, out *Ou
 
 // rightSums returns the running sums over a cell and those after it, up to a time.
 func (v *viewState) rightSums(at uint32, end int64) []sum {
-	sums := v.panes.ahead[:0]
+	v.panes.ahead = v.panes.ahead[:0]
 	for ; at != 0 && v.list[at-1].start < end; at = v.list[at-1].later {
-		n := len(sums)
-		sums = slices.Grow(sums, 1)[:n+1]
-		sums[n].reset()
-		if n > 0 {
-			v.join(&sums[n], &sums[n-1])
+		s := extend(&v.panes.ahead)
+		s.reset()
+		if n := len(v.panes.ahead); n > 1 {
+			v.join(s, &v.panes.ahead[n-2])
 		}
-		v.sum(&sums[n], at-1)
-		sums[n].start = v.list[at-1].start
+		v.sum(s, at-1)
+		s.start = v.list[at-1].start
 	}
-	v.panes.ahead = sums
-	return sums
+	return v.panes.ahead
 }

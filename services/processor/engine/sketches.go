@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"unsafe"
 
 	"parallax.example/internal/event"
@@ -99,6 +100,14 @@ func (c *cells) join(s, t *sum) {
 		s.merge(&t.sketches)
 	}
 	s.latest(t.by)
+}
+
+// extend makes a list one longer and returns its last element, with the memory
+// that it had before.
+func extend[T any](list *[]T) *T {
+	n := len(*list)
+	*list = slices.Grow(*list, 1)[:n+1]
+	return &(*list)[n]
 }
 
 // text lends bytes to who only reads them, without a copy.

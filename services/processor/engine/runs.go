@@ -1,0 +1,154 @@
+package engine
+
+import "parallax.example/internal/event"
+
+// A row of a window with very many panes would cost a merge for each of them,
+// and the next window has all but one of them again. So sums are kept: of a key
+// with many cells in a window, the sums from some of its cells on to the last
+// that the window had, and the sum of what came after. The next rows are a few
+// cells, one such sum, and that: about the root of as many merges. An event that
+// enters a pane of a closed window is added to the sums. They follow from the
+// cells, so they are no part of the state.
+
+// fewCells need no run.
+const fewCells = 8
+
+// run is the sums of one key.
+type run struct {
+	tails []sum // from a cell, where each starts, to the one at bound; later ones first
+	bound int64
+	front sum    // of the cells after bound up to last
+	last  uint32 // a cell
+	end   int64  // its start
+}
+
+// runs are those of a view.
+type runs struct {
+	of   []uint32 // by key: its place in list, plus one; 0 if it has none
+	list []run
+	free []uint32
+}
+
+func (r *runs) get(key uint32) *run {
+	if int(key) < len(r.of) && r.of[key] != 0 {
+		return &r.list[r.of[key]-1]
+	}
+	return nil
+}
+
+// make returns an empty run for a key that has none.
+func (r *runs) make(key uint32) *run {
+	if n := int(key) + 1; n > len(r.of) {
+		r.of = append(r.of, make([]uint32, n-len(r.of))...)
+	}
+	if k := len(r.free); k > 0 {
+		r.of[key], r.free = r.free[k-1], r.free[:k-1]
+	} else {
+		r.list = append(r.list, run{})
+		r.of[key] = uint32(len(r.list))
+	}
+	return &r.list[r.of[key]-1]
+}
+
+func (r *runs) drop(key uint32) {
+	if int(key) < len(r.of) && r.of[key] != 0 {
+		r.free = append(r.free, r.of[key])
+		r.of[key] = 0
+	}
+}
+
+func (r *runs) dropAll() {
+	for key := range r.of {
+		r.drop(uint32(key))
+	}
+}
+
+// addToRun adds an event of a key that entered the pane with this start.
+func (v *viewState) addToRun(key uint32, start int64, e *event.Event) {
+	r := v.panes.runs.get(key)
+	switch {
+	case r == nil || start > r.end:
+	case start > r.bound:
+		v.addEvent(&r.front, e)
+	default:
+		for i := range r.tails {
+			if r.tails[i].start <= start {
+				v.addEvent(&r.tails[i], e)
+			}
+		}
+	}
+}
+
+func (c *cells) addEvent(s *sum, e *event.Event) {
+	s.plain.Add(e.Value)
+	if c.sketches != nil {
+		s.fold(c.asks, e)
+	}
+}
+
+// windowSum merges the cells of a key from its first one on, up to a time. It is
+// to be asked for one window after the other.
+func (v *viewState) windowSum(key uint32, end int64) *sum {
+	first := v.firsts[key]
+	if r := v.panes.runs.get(key); r != nil {
+		for n := len(r.tails); n > 0 && r.tails[n-1].start < v.list[first-1].start; n-- {
+			r.tails = r.tails[:n-1]
+		}
+		if n := len(r.tails); n > 0 {
+			for at := v.list[r.last].later; at != 0 && v.list[at-1].start < end; at = v.list[at-1].later {
+				v.sum(&r.front, at-1)
+				r.last, r.end = at-1, v.list[at-1].start
+			}
+			row := &v.panes.row
+			row.reset()
+			for at := first; v.list[at-1].start < r.tails[n-1].start; at = v.list[at-1].later {
+				v.sum(row, at-1)
+			}
+			v.join(row, &r.tails[n-1])
+			v.join(row, &r.front)
+			return row
+		}
+		v.panes.runs.drop(key)
+	}
+	return v.walkSum(key, end)
+}
+
+// walkSum is windowSum without a run; it makes one if there are many cells.
+func (v *viewState) walkSum(key uint32, end int64) *sum {
+	row := &v.panes.row
+	row.reset()
+	first, last, n := v.firsts[key], uint32(0), 0
+	for at := first; at != 0 && v.list[at-1].start < end; at = v.list[at-1].later {
+		last = at
+		n++
+	}
+	if n < fewCells {
+		for at := first; at != v.list[last-1].later; at = v.list[at-1].later {
+			v.sum(row, at-1)
+		}
+		return row
+	}
+	r := v.panes.runs.make(key)
+	r.tails, r.last, r.end = r.tails[:0], last-1, v.list[last-1].start
+	r.bound = r.end
+	r.front.reset()
+	stride := 1
+	for stride*stride < n {
+		stride++
+	}
+	group := &v.panes.out // of as many cells: few merges into a large sum
+	group.reset()
+	for i, at := 1, last; at != 0; i, at = i+1, v.list[at-1].earlier {
+		v.sum(group, at-1)
+		if i%stride == 0 {
+			v.join(row, group)
+			group.reset()
+			tail := extend(&r.tails)
+			tail.reset()
+			tail.start = v.list[at-1].start
+			v.join(tail, row)
+		}
+	}
+	v.join(row, group)
+	return row
+}

@@ -23,9 +23,9 @@ type GroupConfig struct {
 	Fetch     FetchPath     // how records come out of the client; 0 = FetchAuto
 	FetchWait time.Duration // 0 = 20 ms; how long the broker may keep a request open until there is something
 	// FetchQueue bounds the bytes of records which wait in the client: of each
-	// partition on FetchBatch (0 = 16 MiB), of all on FetchPoll (0 = 64 MiB).
-	// Small records take some times their size, and one answer of the broker, of
-	// up to 8 MiB as it was sent, may go beyond.
+	// partition on FetchBatch (0 = 4 MiB), of all on FetchPoll (0 = 64 MiB).
+	// Small records take some times their size, and one answer of the broker may
+	// go beyond, by 1 MiB as it was sent (8 on FetchPoll).
 	FetchQueue int
 
 	// OnAssigned and OnRevoked run inside Poll and Close, on their goroutine.

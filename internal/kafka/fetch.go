@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -92,7 +93,8 @@ func (f *fetcher) assign(tps []ck.TopicPartition) error {
 	f.leave()
 	if f.lanes != nil {
 		if err := f.lanes.take(tps); err != nil {
-			return err
+			f.lanes.release()
+			return errors.Join(err, f.consumer.Unassign()) // the group waits for an answer
 		}
 	}
 	return f.consumer.Assign(tps)

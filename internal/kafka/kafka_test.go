@@ -325,7 +325,7 @@ func TestPollIsBoundedInBytes(t *testing.T) {
 }
 
 func pollIsBounded(t *testing.T, c kafka.Config, events string, path kafka.FetchPath, n, bound, size int) {
-	r, err := kafka.NewReader(c, kafka.ReaderConfig{Fetch: path}, kafka.Start{Topic: events})
+	r, err := kafka.NewReader(c, kafka.ReaderConfig{Fetch: path, FetchQueue: 64 << 20}, kafka.Start{Topic: events})
 	must(t, err)
 	defer r.Close()
 	read := 0

@@ -14,7 +14,7 @@ func TestBatchesAreAvailable(t *testing.T) {
 	if err := able(); err != nil {
 		t.Error(err)
 	}
-	consumer, err := ck.NewConsumer(&ck.ConfigMap{"group.id": "g"})
+	consumer, err := ck.NewConsumer(&ck.ConfigMap{"group.id": "g", "log_level": 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestBatchesAreAvailable(t *testing.T) {
 	if rk, err := native(consumer); err != nil || rk == nil {
 		t.Errorf("consumer: %v, %v", rk, err)
 	}
-	producer, err := ck.NewProducer(&ck.ConfigMap{})
+	producer, err := ck.NewProducer(&ck.ConfigMap{"log_level": 0})
 	if err != nil {
 		t.Fatal(err)
 	}

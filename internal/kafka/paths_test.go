@@ -72,7 +72,7 @@ func write(t *testing.T, c kafka.Config, topic string, partitions, transactions 
 	var writers []*ck.Producer
 	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		for _, id := range []string{"", "writer-" + codec} {
-			conf := ck.ConfigMap{"bootstrap.servers": c.Brokers, "compression.type": codec, "linger.ms": 0, "enable.idempotence": true, "go.delivery.reports": false}
+			conf := ck.ConfigMap{"bootstrap.servers": c.Brokers, "compression.type": codec, "linger.ms": 0, "enable.idempotence": true, "go.delivery.reports": false, "enable.metrics.push": false}
 			if id != "" {
 				conf["transactional.id"] = id
 			}
@@ -358,7 +358,7 @@ func TestHoldOfMuch(t *testing.T) {
 		values[i] = fmt.Sprint(i) + strings.Repeat("x", 900_000)
 	}
 	eachPath(t, func(t *testing.T, path kafka.FetchPath) {
-		m := join(t, c, events, "g-"+path.String(), "", func(g *kafka.GroupConfig) { g.Fetch = path })
+		m := join(t, c, events, "g-"+path.String(), "", func(g *kafka.GroupConfig) { g.Fetch, g.FetchQueue = path, 64<<20 })
 		defer m.Close()
 		until(t, "the end", func() bool { return m.ended[0] }, m)
 		m.Hold(0, true)

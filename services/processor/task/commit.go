@@ -27,6 +27,7 @@ func (t *task) offer() error {
 		return t.failed(err)
 	}
 	t.flying = true
+	t.hold()
 	go func() { t.outcome <- outcome{t.tryCommit(member), time.Since(start)} }()
 	return nil
 }
@@ -47,7 +48,7 @@ func (t *task) complete() (member kafka.GroupMetadata, err error) {
 	if member, err = t.loop.consumer.Metadata(); err != nil {
 		return member, errors.Join(errNotOwner, err)
 	}
-	t.attempt.transaction = t.committed.transaction + 1
+	t.attempt.transaction = t.engine.Transaction() + 1
 	t.attempt.watermark = t.engine.Stats().Watermark
 	t.attempt.topicID = t.loop.source.ID
 	t.offered = true
@@ -70,9 +71,11 @@ func (t *task) tryCommit(member kafka.GroupMetadata) error {
 	return t.loop.probe(Committed, t.partition)
 }
 
-// land deals with the outcome of the commit that was in flight.
-func (t *task) land(o outcome) error {
+// land waits for the commit in flight, and deals with its outcome.
+func (t *task) land() error {
+	o := <-t.outcome
 	t.flying = false
+	t.hold()
 	if o.err != nil {
 		return t.failed(o.err)
 	}

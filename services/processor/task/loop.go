@@ -35,6 +35,10 @@ type Config struct {
 	SessionTimeout     time.Duration // a member that is silent for longer loses its partitions
 	RestoreStall       time.Duration // a restore without any progress for so long is given up
 
+	// Beside says that another processor works on the same input and tells of
+	// what belongs to no view. The input may then begin where its log begins.
+	Beside bool
+
 	Counters *Counters
 	// Probe, if set, is called at each step of a commit, for tests and faults; at
 	// the last two by several partitions at once. Its error counts as the error
@@ -60,6 +64,10 @@ const (
 	Produced    Step = "produced"     // all records are handed over
 	OffsetsSent Step = "offsets-sent" // the input offset is in it too
 	Committed   Step = "committed"    // it is committed, but the state does not know yet
+
+	// Taken comes before Begun in a change of views: the partition's id is taken
+	// from whoever had it.
+	Taken Step = "taken"
 )
 
 // Loop processes the partitions that its group gives it.
@@ -70,6 +78,10 @@ type Loop struct {
 	consumer *kafka.Consumer
 	source   kafka.TopicInfo
 	tasks    map[int32]*task
+	worked   bool // a state of these views was restored or made
+
+	// bounds are offsets which partitions may not pass; nil is no bound at all.
+	bounds map[int32]int64
 }
 
 // New makes a loop; nothing is connected before Run.
@@ -108,42 +120,69 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 func (l *Loop) run(ctx context.Context) (err error) {
-	l.ctx = ctx
-	if l.admin, err = kafka.NewAdmin(l.config.Kafka); err != nil {
-		return err
-	}
-	defer l.admin.Close()
-	if err := l.admin.Ping(ctx); err != nil {
-		return interrupted(ctx, err)
-	}
-	if l.source, err = l.admin.Topic(ctx, l.config.Topics.Events); err != nil {
-		return interrupted(ctx, fmt.Errorf("%w; create the topics first", err))
-	}
-	l.consumer, err = kafka.NewConsumer(l.config.Kafka, kafka.GroupConfig{
-		Group: l.config.Group, Topic: l.config.Topics.Events, Instance: l.config.Slot,
-		SessionTimeout: l.config.SessionTimeout,
-		// A restore runs inside a poll, and ends at its own stall first.
-		MaxPollInterval: 10 * l.config.RestoreStall,
-		MaxRecords:      min(l.config.CommitRecords, pollRecords),
-		OnAssigned:      l.assigned, OnRevoked: l.revoked,
-	})
-	if err != nil {
-		return err
-	}
-	// The consumer first: leaving revokes, which aborts. Producers after it.
 	defer func() {
-		if failed := l.consumer.Close(); err == nil && ctx.Err() == nil {
+		if failed := l.close(); err == nil && ctx.Err() == nil {
 			err = failed // otherwise it only repeats what is known
 		}
-		l.release(true)
 	}()
-
+	if err := l.connect(ctx); err != nil {
+		return interrupted(ctx, err)
+	}
+	if err := l.join(l.assigned, l.revoked); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := l.turn(); err != nil {
 			return interrupted(ctx, err)
 		}
 	}
 	return l.finish()
+}
+
+// connect reaches the brokers and looks at the input.
+func (l *Loop) connect(ctx context.Context) (err error) {
+	l.ctx = ctx
+	if l.admin, err = kafka.NewAdmin(l.config.Kafka); err != nil {
+		return err
+	}
+	if err = l.admin.Ping(ctx); err != nil {
+		return err
+	}
+	if l.source, err = l.admin.Topic(ctx, l.config.Topics.Events); err != nil {
+		return fmt.Errorf("%w; create the topics first", err)
+	}
+	return nil
+}
+
+// join becomes a member of the group.
+func (l *Loop) join(assigned func([]int32) ([]int64, error), revoked func([]int32, bool)) (err error) {
+	l.consumer, err = kafka.NewConsumer(l.config.Kafka, kafka.GroupConfig{
+		Group: l.config.Group, Topic: l.config.Topics.Events, Instance: l.config.Slot,
+		SessionTimeout: l.config.SessionTimeout,
+		// A restore runs inside a poll, and ends at its own stall first.
+		MaxPollInterval: 10 * l.config.RestoreStall,
+		MaxRecords:      min(l.config.CommitRecords, pollRecords),
+		FetchWait:       l.config.FetchWait,
+		FetchQueue:      l.config.Buffer / max(1, l.source.Partitions), // it may get all of them
+		OnAssigned:      assigned, OnRevoked: revoked,
+	})
+	if err == nil {
+		l.config.Log.Debug("joined", "group", l.config.Group, "fetch path", l.consumer.Path().String())
+	}
+	return err
+}
+
+// close ends what connect and join began. The consumer first: leaving revokes,
+// which aborts. Producers after it.
+func (l *Loop) close() (err error) {
+	if l.consumer != nil {
+		err = l.consumer.Close()
+	}
+	l.release(true)
+	if l.admin != nil {
+		l.admin.Close()
+	}
+	return err
 }
 
 // finish commits what is open, all partitions at once.
@@ -158,7 +197,7 @@ func (l *Loop) finish() error {
 	}
 	for _, t := range tasks {
 		if t.flying {
-			if err := t.land(<-t.outcome); err != nil {
+			if err := t.land(); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"parallax.example/internal/result"
 )
 
 // position is what a commit says of a partition: how far its input was taken
@@ -18,13 +20,18 @@ type position struct {
 	topicID     string // of the input
 }
 
-// positionVersion begins the metadata; another one is refused.
-const positionVersion = 1
+// positionVersion begins the metadata, and the version of the results follows:
+// answers of two forms in one topic would be no use to its readers. Another one
+// of either is refused.
+const positionVersion = 2
+
+// errOtherVersion says that another version of the program wrote the position.
+var errOtherVersion = errors.New("another version of this program is at work here")
 
 // metadata is the position, but for the offset, as text for the offset commit.
 // Brokers limit it to 4,096 bytes; this is below 100.
 func (p *position) metadata() string {
-	b := []byte{positionVersion}
+	b := []byte{positionVersion, result.Version}
 	b = binary.BigEndian.AppendUint64(b, p.transaction)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.watermark))
 	b = binary.BigEndian.AppendUint32(b, p.records)
@@ -40,18 +47,21 @@ func parsePosition(offset int64, metadata string) (position, error) {
 		return position{}, errors.New("the metadata of the committed offset is not ours; something else commits for this group")
 	}
 	if b[0] != positionVersion {
-		return position{}, fmt.Errorf("the metadata of the committed offset has version %d, this program knows %d", b[0], positionVersion)
+		return position{}, fmt.Errorf("%w: the metadata of the committed offset has version %d, this one knows %d", errOtherVersion, b[0], positionVersion)
 	}
-	const fixed = 1 + 8 + 8 + 4 + 4
+	const fixed = 2 + 8 + 8 + 4 + 4
 	if len(b) < fixed {
 		return position{}, errors.New("the metadata of the committed offset is cut short")
 	}
+	if b[1] != result.Version {
+		return position{}, fmt.Errorf("%w: the results topic holds messages of version %d, this one writes %d", errOtherVersion, b[1], result.Version)
+	}
 	return position{
 		offset:      offset,
-		transaction: binary.BigEndian.Uint64(b[1:]),
-		watermark:   int64(binary.BigEndian.Uint64(b[9:])),
-		records:     binary.BigEndian.Uint32(b[17:]),
-		digest:      binary.BigEndian.Uint32(b[21:]),
+		transaction: binary.BigEndian.Uint64(b[2:]),
+		watermark:   int64(binary.BigEndian.Uint64(b[10:])),
+		records:     binary.BigEndian.Uint32(b[18:]),
+		digest:      binary.BigEndian.Uint32(b[22:]),
 		topicID:     string(b[fixed:]),
 	}, nil
 }

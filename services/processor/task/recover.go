@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parallax.example/internal/kafka"
+	"parallax.example/services/processor/engine"
 )
 
 // failed deals with an error of the open transaction. It returns nil if the
@@ -48,6 +49,21 @@ func (t *task) failed(cause error) error {
 	return t.recreate()
 }
 
+// limited stops the partition at a record that would make its state too large.
+func (t *task) limited(cause error) error {
+	var limit *engine.LimitError
+	if !errors.As(cause, &limit) {
+		return cause
+	}
+	what := "keys have open windows"
+	if limit.What == "producers" {
+		what = "producers have sent events with an id"
+	}
+	return t.loop.stop(t.partition, cause,
+		"nothing is lost, and the next start goes on here: if so many are expected, start again with a higher --max-keys and the memory for them, else look at what the events give as "+limit.What,
+		"with the record at offset %d more than %d different %s, and --max-keys allows no more", limit.Offset, limit.Limit, what)
+}
+
 // hopeless is how long transactions may fail in a row. By then a rebalance has
 // ended, and coordinators have settled whatever they will.
 func (l *Loop) hopeless() time.Duration {
@@ -75,7 +91,7 @@ func (t *task) recreate() error {
 	switch {
 	case t.offered && found[0] == t.attempt:
 		t.settled()
-		return t.loop.consumer.Seek(t.partition, t.committed.offset) // what a fenced task was given is dropped
+		return t.seek() // what a fenced task was given is dropped
 	case found[0] == t.committed:
 		return t.rolledBack()
 	}
@@ -88,5 +104,5 @@ func (t *task) recreate() error {
 	}
 	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Aborts++ })
 	t.adopt(restored[0])
-	return t.loop.consumer.Seek(t.partition, t.committed.offset)
+	return t.seek()
 }

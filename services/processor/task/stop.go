@@ -26,7 +26,7 @@ func (s *Stop) Unwrap() error { return s.Cause }
 const (
 	startAnew   = "to start anew from the first offset, choose another topic prefix"
 	oneOwner    = "make sure that only this application's processors use its group, and restore the changelog topic from a backup if it was changed"
-	tellVersion = "run the version of the program that wrote it"
+	tellVersion = "run the version of the program that wrote it, or choose another topic prefix and group to start anew from the first offset"
 )
 
 func (l *Loop) stop(partition int32, cause error, remedy, format string, args ...any) error {

@@ -3,6 +3,7 @@ package task
 import (
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"parallax.example/internal/kafka"
@@ -16,16 +17,18 @@ type task struct {
 	producer  *kafka.Txn
 	engine    *engine.Engine
 	out       engine.Output
+	records   kafka.Records // out, as the producer takes it
 
 	committed position // what is certain
 	attempt   position // what the open transaction would make of it
 	offered   bool     // the coordinator may have it: attempt's offset was sent
 
+	parked  bool // records at its bound or above it were dropped
 	open    bool
 	flying  bool         // its commit is in flight
 	outcome chan outcome // of the commit in flight
 	began   time.Time
-	records int       // input records in the open transaction
+	taken   int       // input records in the open transaction
 	failing time.Time // of the first failure in a row; zero if the last commit succeeded
 	fenced  time.Time // when another producer was found to have the id; zero if none has
 }
@@ -35,6 +38,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // adopt begins from a restored state.
 func (t *task) adopt(s state) {
 	t.committed, t.engine = s.committed, s.engine
+	t.loop.worked = t.loop.worked || t.committed.transaction > 0
 	t.reset()
 	t.publish()
 }
@@ -43,24 +47,25 @@ func (t *task) adopt(s state) {
 func (t *task) reset() {
 	t.out.Reset()
 	t.attempt = position{offset: t.committed.offset}
-	t.open, t.offered, t.records = false, false, 0
+	t.open, t.offered, t.taken = false, false, 0
 }
 
-// receive takes a polled batch in, unless it does not follow on what the task has.
+// receive takes a polled batch in.
 func (t *task) receive(b *kafka.Batch) error {
 	if t.flying {
-		o := <-t.outcome
-		if err := t.land(o); err != nil {
-			return err
-		}
-		if o.err != nil {
-			return nil // the partition is read again from where it is now
-		}
+		panic("BUG: records of a partition that is held")
 	}
 	if !t.fenced.IsZero() {
 		return nil // its end seeks back
 	}
-	return t.apply(b)
+	batch := engine.Batch{Offsets: b.Offsets, Timestamps: b.Timestamps, Ends: b.Ends, Data: b.Data}
+	if bound, ok := t.loop.bounds[t.partition]; ok {
+		batch = t.below(bound, batch)
+	}
+	if len(batch.Offsets) == 0 {
+		return nil
+	}
+	return t.apply(batch)
 }
 
 // advance moves the partition on as time goes: takes in how its commit ended,
@@ -68,7 +73,7 @@ func (t *task) receive(b *kafka.Batch) error {
 // that did not become the owner.
 func (t *task) advance() error {
 	if t.flying && len(t.outcome) > 0 {
-		if err := t.land(<-t.outcome); err != nil {
+		if err := t.land(); err != nil {
 			return err
 		}
 	}
@@ -83,18 +88,39 @@ func (t *task) advance() error {
 	return nil
 }
 
+// hold keeps records away from the task while it can take none.
+func (t *task) hold() { t.loop.consumer.Hold(t.partition, t.flying || t.parked) }
+
+// bounded says that the task has come to its bound.
+func (t *task) bounded() bool {
+	bound, ok := t.loop.bounds[t.partition]
+	return ok && t.attempt.offset >= bound
+}
+
+// below cuts a batch at the bound. What is cut off is read again when the bound
+// moves; what comes after it is not read at all.
+func (t *task) below(bound int64, b engine.Batch) engine.Batch {
+	n, _ := slices.BinarySearch(b.Offsets, bound)
+	t.parked = n < len(b.Offsets)
+	t.hold()
+	b.Offsets, b.Timestamps, b.Ends = b.Offsets[:n], b.Timestamps[:n], b.Ends[:n]
+	return b
+}
+
 // apply takes a batch in. Errors of the transaction are dealt with here; the
 // one that is returned ends the loop.
-func (t *task) apply(b *kafka.Batch) error {
+func (t *task) apply(b engine.Batch) error {
 	if b.Offsets[0] < t.attempt.offset {
 		return fmt.Errorf("cannot process partition %d: the client delivered offset %d again, %d was expected", t.partition, b.Offsets[0], t.attempt.offset)
 	}
 	if err := t.begin(); err != nil {
 		return t.failed(err)
 	}
-	t.engine.Apply(&engine.Batch{Offsets: b.Offsets, Timestamps: b.Timestamps, Ends: b.Ends, Data: b.Data}, &t.out)
+	if err := t.engine.Apply(&b, &t.out); err != nil {
+		return t.limited(err)
+	}
 	t.attempt.offset = t.engine.Next()
-	t.records += b.Len()
+	t.taken += len(b.Offsets)
 	if err := t.send(); err != nil {
 		return t.failed(err)
 	}
@@ -114,28 +140,21 @@ func (t *task) begin() error {
 
 // send hands the engine's output to the producer.
 func (t *task) send() error {
-	topics := &t.loop.config.Topics
+	t.records.Reset()
 	for i := range t.out.Len() {
 		topic, key, value := t.out.At(i)
-		record := kafka.Record{Partition: t.partition, Key: key, Value: value}
-		switch topic {
-		case engine.Results:
-			record.Topic = topics.Results
-		case engine.Excluded:
-			record.Topic = topics.Excluded
-		case engine.DeadLetters:
-			record.Topic = topics.DeadLetters
-		case engine.Changelog:
-			record.Topic = topics.Changelog
-		}
-		if err := t.producer.Produce(record); err != nil {
-			return err
-		}
-		t.attempt.records++
-		t.attempt.digest = crc32.Update(crc32.Update(t.attempt.digest, castagnoli, key), castagnoli, value)
+		t.records.Add(int(topic), key, value)
 	}
 	t.out.Reset()
-	return nil
+	t.attempt.records += uint32(t.records.Len())
+	t.attempt.digest = crc32.Update(t.attempt.digest, castagnoli, t.records.Data)
+	return t.producer.ProduceAll(&t.records)
+}
+
+// topics are the outputs, in the order of engine.Topic.
+func (l *Loop) topics() []string {
+	t := &l.config.Topics
+	return []string{engine.Results: t.Results, engine.Excluded: t.Excluded, engine.DeadLetters: t.DeadLetters, engine.Changelog: t.Changelog}
 }
 
 // collecting says that the open transaction takes input in and may be committed.
@@ -144,7 +163,7 @@ func (t *task) collecting() bool { return t.open && !t.flying && t.fenced.IsZero
 // due says that the open transaction should be committed.
 func (t *task) due(now time.Time) bool {
 	c := &t.loop.config
-	return t.collecting() && (t.records >= c.CommitRecords || now.Sub(t.began) >= c.CommitInterval)
+	return t.collecting() && (t.taken >= c.CommitRecords || now.Sub(t.began) >= c.CommitInterval || t.bounded())
 }
 
 // settled makes the transaction's changes part of the state: it is committed.
@@ -161,7 +180,14 @@ func (t *task) rolledBack() error {
 	t.engine.Rollback()
 	t.reset()
 	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Aborts++ })
-	return t.loop.consumer.Seek(t.partition, t.committed.offset)
+	return t.seek()
+}
+
+// seek reads the partition again from where the task has come to.
+func (t *task) seek() error {
+	t.parked = false
+	t.hold()
+	return t.loop.consumer.Seek(t.partition, t.attempt.offset)
 }
 
 // publish shows the committed state in the counters.

@@ -1,6 +1,7 @@
 package task_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -9,7 +10,6 @@ import (
 
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/oracle"
-	"parallax.example/internal/view"
 	"parallax.example/services/processor/task"
 )
 
@@ -78,7 +78,6 @@ func TestCommitsOverlap(t *testing.T) {
 	l := newLab(t)
 	l.fill(1, 400, true)
 	c := l.config("slot-0")
-	c.CommitRecords, c.CommitInterval = 1<<20, 500*time.Millisecond
 	slow := make(chan struct{})
 	c.Probe = func(s task.Step, partition int32) error {
 		if s == task.OffsetsSent && partition == 1 {
@@ -312,6 +311,24 @@ func TestTooLargeStops(t *testing.T) {
 	}
 }
 
+// More keys than allowed end the processor before memory does, and nothing of it
+// is lost.
+func TestTooManyKeysStop(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 400, true)
+	c := l.config("slot-0")
+	c.MaxKeys = 5 // there are seven
+	var stop *task.Stop
+	err := l.start(c).wait()
+	if !errors.As(err, &stop) || !strings.Contains(err.Error(), "more than 5 different keys have open windows, and --max-keys allows no more; nothing is lost") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("ended with: %v", err)
+	}
+	r := l.start(l.config("slot-0"))
+	l.await("the end", l.drained(r), r)
+	r.stop()
+	l.verify()
+}
+
 func TestStops(t *testing.T) {
 	// Each case has a processed input, changes something, and expects the stop.
 	cases := map[string]struct {
@@ -323,11 +340,32 @@ func TestStops(t *testing.T) {
 			c.Topics.Changelog = "other"
 		}, `but the changelog "other" is empty`},
 		"offsets are gone": {func(_ *lab, c *task.Config) { c.Group = "another" }, `group "another" has committed nothing`},
-		"views changed": {func(l *lab, c *task.Config) {
-			f, err := view.Parse("views.yaml", []byte(strings.Replace(views, "10m", "20m", 1)))
+		"view changed": {func(l *lab, c *task.Config) { c.Views = l.parse(strings.Replace(views, "10m", "20m", 1)) },
+			`view "hourly" has another definition than in the state; put the former definitions back, or type ` + "`parallax processor reset --view hourly`"},
+		"view is new": {func(l *lab, c *task.Config) {
+			c.Views = l.parse(views + "  - {name: daily, window: {tumbling: 24h}, lateness: 0s}\n")
+		}, `view "daily" is new; put the former definitions back, or type ` + "`parallax processor reset --view daily`"},
+		"view is gone": {func(l *lab, c *task.Config) {
+			c.Views = l.parse(views[:strings.Index(views, "  - {name: sliding")])
+		}, `view "sliding" of the state is not in views.yaml any more; put the former definitions back, or type ` + "`parallax processor reset --view sliding` to drop it"},
+		"rules of time changed": {func(l *lab, c *task.Config) { c.Views = l.parse(strings.Replace(views, "count: 3", "count: 4", 1)) },
+			"the rules of time in views.yaml (time:) are not those of its state"},
+		"another partition count": {func(l *lab, c *task.Config) {
+			must(l.t, l.admin().EnsureTopics(l.t.Context(), []kafka.TopicSpec{{Name: "three", Partitions: 3, Replication: 1}}))
+			c.Topics.Changelog = "three"
+		}, `the topic has 4 partitions now, but its changelog "three" has 3: keys have moved between partitions; to start anew`},
+		"older metadata": {func(l *lab, c *task.Config) {
+			l.commit(c.Group, kafka.Committed{Partition: 1, Offset: 5, Metadata: base64.StdEncoding.EncodeToString([]byte{1, 0, 0})})
+		}, `the metadata of the committed offset has version 1, this one knows 2; run the version of the program that wrote it`},
+		"another results format": {func(l *lab, c *task.Config) {
+			l.commit(c.Group, kafka.Committed{Partition: 1, Offset: 5, Metadata: base64.StdEncoding.EncodeToString(append([]byte{2, 9}, make([]byte, 40)...))})
+		}, `the results topic holds messages of version 9, this one writes 1; run the version of the program that wrote it`},
+		"older changelog": {func(l *lab, _ *task.Config) {
+			p, err := kafka.NewProducer(l.kafka, kafka.ProducerConfig{})
 			must(l.t, err)
-			c.Views = f
-		}, "views"},
+			must(l.t, p.Produce(l.t.Context(), kafka.Record{Topic: l.topics.Changelog, Partition: 3, Key: []byte{1, 0}, Value: []byte("y")}, 0), p.Flush(l.t.Context()))
+			p.Close()
+		}, "it was written by an earlier version of this program, and this one reads version 2: run the earlier version"},
 		"topic made again": {func(l *lab, _ *task.Config) {
 			must(l.t, l.admin().DeleteTopic(l.t.Context(), l.topics.Events))
 			must(l.t, l.admin().EnsureTopics(l.t.Context(), l.topics.Specs(partitions, 1)))

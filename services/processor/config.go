@@ -31,10 +31,14 @@ type Config struct {
 }
 
 func (c *Config) transactionTimeout() time.Duration {
-	if c.TransactionTimeout != 0 {
-		return c.TransactionTimeout
+	return transactionTimeout(c.TransactionTimeout, c.SessionTimeout)
+}
+
+func transactionTimeout(given, session time.Duration) time.Duration {
+	if given != 0 {
+		return given
 	}
-	return min(c.SessionTimeout*2/3, 15*time.Second)
+	return min(session*2/3, 15*time.Second)
 }
 
 // Validate reports what the tags cannot say. The times form a ladder: a dead

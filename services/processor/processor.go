@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"parallax.example/internal/kafka"
@@ -43,11 +42,7 @@ func New(c Config, deps Deps) (*Processor, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	text, err := os.ReadFile(c.Views)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the views: %w", err)
-	}
-	f, err := view.Parse(c.Views, text)
+	f, err := readViews(c.Views)
 	if err != nil {
 		return nil, err
 	}

@@ -139,6 +139,10 @@ func TestProcessorServesMetrics(t *testing.T) {
 			`parallax_processor_lag_records{partition="1"} 0`,
 			`parallax_processor_watermark_age_seconds{partition="0"} `,
 			`parallax_processor_open_cells{partition="3",view="hourly@`,
+			`parallax_processor_open_windows{partition="3",view="hourly@`,
+			`parallax_processor_keys{partition="0"} 8`,
+			`parallax_processor_producers{partition="2"} 1`,
+			`parallax_processor_state_bytes{partition="2"} `,
 			`parallax_processor_commit_seconds_bucket{partition="1",le="10"} `,
 			`parallax_processor_commit_seconds_count{partition="1"} `,
 		} {

@@ -57,20 +57,23 @@ func randomViews(r *rand.Rand, name string, n int) string {
 func randomLog(r *rand.Rand, partition int32, n int) []oracle.Record {
 	var log []oracle.Record
 	var seqs [3]uint64
-	clock := int64(992_000_000 * second)
+	clock, grain := int64(992_000_000*second), int64(1)
+	if r.IntN(2) == 0 {
+		grain = second // so that ends and starts coincide
+	}
 	if r.IntN(4) == 0 {
 		clock = 0 // windows before the epoch
 	}
 	offset := int64(r.IntN(3))
 	for range n {
 		clock += int64(r.IntN(4 * second))
-		log = append(log, oracle.Record{Partition: partition, Offset: offset, Value: randomValue(r, clock, &seqs, log)})
+		log = append(log, oracle.Record{Partition: partition, Offset: offset, Value: randomValue(r, clock, grain, &seqs, log)})
 		offset += 1 + int64(r.IntN(10)/8) // control records and aborted transactions leave gaps
 	}
 	return log
 }
 
-func randomValue(r *rand.Rand, clock int64, seqs *[3]uint64, log []oracle.Record) []byte {
+func randomValue(r *rand.Rand, clock, grain int64, seqs *[3]uint64, log []oracle.Record) []byte {
 	switch r.IntN(40) {
 	case 0:
 		return nil
@@ -105,7 +108,7 @@ func randomValue(r *rand.Rand, clock int64, seqs *[3]uint64, log []oracle.Record
 	case 8:
 		e.Time += int64(r.IntN(600 * second)) // ahead
 	}
-	e.Time = max(e.Time, 0)
+	e.Time = max(e.Time, 0) / grain * grain
 	if r.IntN(20) == 0 {
 		e.Value = []int64{math.MaxInt64, math.MinInt64}[r.IntN(2)]
 	}

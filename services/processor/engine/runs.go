@@ -15,9 +15,8 @@ const fewCells = 8
 
 // run is the sums of one key.
 type run struct {
-	tails []sum // from a cell, where each starts, to the one at bound; later ones first
-	bound int64
-	front sum    // of the cells after bound up to last
+	tails []sum  // from a cell, where each starts, on; later ones first
+	front sum    // of the cells after those, up to last
 	last  uint32 // a cell
 	end   int64  // its start
 }
@@ -63,18 +62,16 @@ func (r *runs) dropAll() {
 	}
 }
 
-// addToRun adds an event of a key that entered the pane with this start.
+// addToRun adds an event of a key that entered the pane with this start: to each
+// sum that reaches back so far, of which a row has one.
 func (v *viewState) addToRun(key uint32, start int64, e *event.Event) {
 	r := v.panes.runs.get(key)
-	switch {
-	case r == nil || start > r.end:
-	case start > r.bound:
-		v.addEvent(&r.front, e)
-	default:
-		for i := range r.tails {
-			if r.tails[i].start <= start {
-				v.addEvent(&r.tails[i], e)
-			}
+	if r == nil || start > r.end {
+		return // the pane is still to come
+	}
+	for i := range r.tails {
+		if r.tails[i].start <= start {
+			v.addEvent(&r.tails[i], e)
 		}
 	}
 }
@@ -130,7 +127,6 @@ func (v *viewState) walkSum(key uint32, end int64) *sum {
 	}
 	r := v.panes.runs.make(key)
 	r.tails, r.last, r.end = r.tails[:0], last-1, v.list[last-1].start
-	r.bound = r.end
 	r.front.reset()
 	stride := 1
 	for stride*stride < n {

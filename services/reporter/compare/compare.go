@@ -64,27 +64,45 @@ type comparison struct {
 // single event is one too, without any side, to carry what is said of the event.
 type cell struct {
 	name                result.Cell
-	truth, stream, a, b side
-	why                 *why // nil without a cause
-	wrong               bool // a fault names it
+	truth, stream, a, b *result.Agg // nil without a row; most are the same one
+	why                 *why        // nil without a cause
+	wrong               bool        // a fault names it
 
 	// Once it is judged:
 	verdict string // empty: nothing to show
 	group   *report.Span
 }
 
-// side is one answer's row; row.Count may be 0 in a wrong answer. Sides are
-// compared with ==: the canonical bytes of a row hold the same fields.
-type side struct {
-	row result.Agg
-	has bool
+// share returns a row of the cell that is equal to a, or a new one. There are
+// millions of cells, and four equal rows in most.
+func (x *cell) share(a result.Agg) *result.Agg {
+	for _, row := range [...]*result.Agg{x.truth, x.stream, x.a, x.b} {
+		if row != nil && *row == a {
+			return row
+		}
+	}
+	row := new(result.Agg)
+	*row = a
+	return row
 }
 
-func (s side) figures() *report.Figures {
-	if !s.has {
+// same reports whether both are no row, or equal ones: the canonical bytes of a
+// row hold the same fields.
+func same(a, b *result.Agg) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// plain is the part of a row that needs no sketch, empty without a row.
+func plain(a *result.Agg) result.Plain {
+	if a == nil {
+		return result.Plain{}
+	}
+	return a.Plain
+}
+
+func figures(a *result.Agg) *report.Figures {
+	if a == nil {
 		return nil
 	}
-	f := report.NewFigures(s.row)
+	f := report.NewFigures(*a)
 	return &f
 }
 

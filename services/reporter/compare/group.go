@@ -77,7 +77,7 @@ func (c *comparison) group(v *view.View, span view.Span, cells []*cell) *group {
 	end, answered := int64(0), false
 	for _, x := range cells {
 		g.wrong = g.wrong || x.wrong
-		if x.b.has {
+		if x.b != nil {
 			end, answered = max(end, x.name.Span.End), true
 		}
 	}
@@ -118,7 +118,7 @@ func (g *group) settle(verdict string) {
 	carrier := g.cells[0]
 	for _, x := range g.cells {
 		x.why = nil
-		if !carrier.b.has && (x.b.has || !carrier.any() && x.any()) {
+		if carrier.b == nil && (x.b != nil || !carrier.any() && x.any()) {
 			carrier = x
 		}
 		if x.any() {
@@ -129,7 +129,7 @@ func (g *group) settle(verdict string) {
 }
 
 // any reports whether a side has a row.
-func (x *cell) any() bool { return x.truth.has || x.stream.has || x.a.has || x.b.has }
+func (x *cell) any() bool { return x.truth != nil || x.stream != nil || x.a != nil || x.b != nil }
 
 // piece is a row of a merge.
 type piece struct {
@@ -139,7 +139,7 @@ type piece struct {
 
 // merge joins one side's rows and the events, each as far as they overlap: the
 // rows that this side should have if it had counted the events too.
-func (g *group) merge(of func(*cell) *side, events ...[]*Event) []piece {
+func (g *group) merge(of func(*cell) *result.Agg, events ...[]*Event) []piece {
 	type part struct {
 		span  view.Span
 		row   *result.Agg // or
@@ -147,8 +147,8 @@ func (g *group) merge(of func(*cell) *side, events ...[]*Event) []piece {
 	}
 	var parts []part
 	for _, x := range g.cells {
-		if s := of(x); s.has {
-			parts = append(parts, part{span: x.name.Span, row: &s.row})
+		if row := of(x); row != nil {
+			parts = append(parts, part{span: x.name.Span, row: row})
 		}
 	}
 	for _, list := range events {
@@ -181,11 +181,11 @@ func (g *group) merge(of func(*cell) *side, events ...[]*Event) []piece {
 }
 
 // rows are one side's rows as they are.
-func (g *group) rows(of func(*cell) *side) []piece {
+func (g *group) rows(of func(*cell) *result.Agg) []piece {
 	var pieces []piece
 	for _, x := range g.cells {
-		if s := of(x); s.has {
-			pieces = append(pieces, piece{x.name.Span, s.row})
+		if row := of(x); row != nil {
+			pieces = append(pieces, piece{x.name.Span, *row})
 		}
 	}
 	slices.SortFunc(pieces, func(a, b piece) int { return cmp.Compare(a.span.Start, b.span.Start) })

@@ -34,7 +34,7 @@ func (c *comparison) identity(list *[]report.Identity, i identity) {
 	}
 	out.Holds = i.left.Value == sum && len(out.Broken) == 0
 	if !out.Holds {
-		f := report.Fault{Check: checkIdentity, View: i.view, What: fmt.Sprintf("%q does not hold: %s", i.statement, figures(i.left, i.right))}
+		f := report.Fault{Check: checkIdentity, View: i.view, What: fmt.Sprintf("%q does not hold: %s", i.statement, equation(i.left, i.right))}
 		if n := len(out.Broken); n > 0 {
 			f.What += fmt.Sprintf("; it is broken for %d of %d keys", n, len(i.perKey))
 			f.Key = out.Broken[0]
@@ -45,7 +45,7 @@ func (c *comparison) identity(list *[]report.Identity, i identity) {
 	*list = append(*list, out)
 }
 
-func figures(left report.Quantity, right []report.Quantity) string {
+func equation(left report.Quantity, right []report.Quantity) string {
 	parts := make([]string, len(right))
 	for i, q := range right {
 		parts[i] = fmt.Sprintf("%d %s", q.Value, q.Name)

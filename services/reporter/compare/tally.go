@@ -13,7 +13,11 @@ type tally struct {
 	distinct, nextDistinct   sketch.Distinct
 }
 
+// add takes a row in, or none.
 func (t *tally) add(a *result.Agg) {
+	if a == nil {
+		return
+	}
 	t.Merge(a.Plain)
 	if err := t.nextQuantiles.Decode([]byte(a.Quantiles)); err != nil {
 		panic("BUG: an Agg with a broken sketch: " + err.Error())

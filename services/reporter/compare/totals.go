@@ -120,20 +120,20 @@ func (t *total) add(g *group) {
 }
 
 func (t *total) addCell(x *cell) {
-	sides := [4]*side{&x.truth, &x.stream, &x.a, &x.b}
+	sides := [4]*result.Agg{x.truth, x.stream, x.a, x.b}
 	p, k := t.point(x.name.Span.Start), t.key(x.name.Key)
 	for i, to := range [4]*result.Plain{&p.truth, &p.stream, &p.a, &p.b} {
-		to.Merge(sides[i].row.Plain)
+		to.Merge(plain(sides[i]))
 	}
-	k.stream.Merge(x.stream.row.Plain)
-	k.b.Merge(x.b.row.Plain)
-	k.left -= int64(x.stream.row.Count)
+	k.stream.Merge(plain(x.stream))
+	k.b.Merge(plain(x.b))
+	k.left -= int64(plain(x.stream).Count)
 
-	if x.truth == x.b && x.stream == x.b && x.a == x.b {
-		t.shared.add(&x.b.row)
+	if same(x.truth, x.b) && same(x.stream, x.b) && same(x.a, x.b) {
+		t.shared.add(x.b)
 	} else {
 		for i, to := range [4]*tally{&t.truth, &t.stream, &t.a, &t.b} {
-			to.add(&sides[i].row)
+			to.add(sides[i])
 		}
 	}
 
@@ -143,8 +143,8 @@ func (t *total) addCell(x *cell) {
 	if row != t.last {
 		t.last, t.counted = row, [4]bool{}
 	}
-	for i, s := range sides {
-		if s.has && !t.counted[i] {
+	for i, row := range sides {
+		if row != nil && !t.counted[i] {
 			t.counted[i] = true
 			t.rows[i]++
 		}

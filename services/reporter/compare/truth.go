@@ -83,7 +83,8 @@ func (c *comparison) truth() {
 	answer := oracle.All(windows, log)
 	for _, rows := range []map[result.Cell]result.Agg{answer.Rows, answer.Open} {
 		for name, row := range rows {
-			c.cell(name).truth = side{row, true}
+			x := c.cell(name)
+			x.truth = x.share(row)
 		}
 	}
 	for at, events := range sent {
@@ -131,7 +132,8 @@ func (c *comparison) truthOf(v *view.View, at timeline, events []fromLedger) {
 			span.End = events[i].time + v.Window.Gap
 			row.Event(events[i].value, []byte(events[i].subject))
 		}
-		c.cell(result.Cell{View: v.ID(), Key: at.key, Span: span, Partition: at.partition}).truth = side{row.Agg(), true}
+		x := c.cell(result.Cell{View: v.ID(), Key: at.key, Span: span, Partition: at.partition})
+		x.truth = x.share(row.Agg())
 	}
 }
 

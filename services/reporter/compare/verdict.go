@@ -17,19 +17,22 @@ func (c *comparison) rows() {
 		if !c.below(name.Partition, final.Offset) {
 			continue // the stream is ahead of the cut
 		}
-		c.cell(name).stream = side{final.Agg, true}
+		x := c.cell(name)
+		x.stream = x.share(final.Agg)
 		if !c.views[name.View].Closed(name.Span.End, final.Watermark) {
-			c.cell(name).wrong = true
+			x.wrong = true
 			c.faults = append(c.faults, c.inCell(name, report.Fault{Check: checkStream,
 				What: "the stream called this row final at the watermark " + report.Time(final.Watermark).String() + ", which does not close its window"}))
 		}
 	}
 	for name, row := range c.in.Batch.A {
-		c.cell(name).a = side{row.Agg, true}
+		x := c.cell(name)
+		x.a = x.share(row.Agg)
 		c.checkClosed(name, row, "A")
 	}
 	for name, row := range c.in.Batch.B {
-		c.cell(name).b = side{row.Agg, true}
+		x := c.cell(name)
+		x.b = x.share(row.Agg)
 		c.checkClosed(name, row, "B")
 	}
 }
@@ -95,8 +98,8 @@ type difference struct {
 func (g *group) gap() *big.Int {
 	var stream, b result.Plain
 	for _, x := range g.cells {
-		stream.Merge(x.stream.row.Plain)
-		b.Merge(x.b.row.Plain)
+		stream.Merge(plain(x.stream))
+		b.Merge(plain(x.b))
 	}
 	d := new(big.Int).Sub(b.BigSum(), stream.BigSum())
 	return d.Abs(d)
@@ -132,15 +135,15 @@ func (c *comparison) show(x *cell) report.Cell {
 		Start: report.Time(x.name.Span.Start), End: report.Time(x.name.Span.End),
 		Verdict: x.verdict, Group: x.group, Causes: x.why.causes(c.views[x.name.View]),
 	}
-	out.B = x.b.figures()
-	if out.A = out.B; x.a != x.b {
-		out.A = x.a.figures()
+	out.B = figures(x.b)
+	if out.A = out.B; !same(x.a, x.b) {
+		out.A = figures(x.a)
 	}
-	if out.Stream = out.A; x.stream != x.a {
-		out.Stream = x.stream.figures()
+	if out.Stream = out.A; !same(x.stream, x.a) {
+		out.Stream = figures(x.stream)
 	}
-	if out.Truth = out.B; x.truth != x.b {
-		out.Truth = x.truth.figures()
+	if out.Truth = out.B; !same(x.truth, x.b) {
+		out.Truth = figures(x.truth)
 	}
 	return out
 }
@@ -165,10 +168,10 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 	}
 	// One cell without a cause, as most are, needs no folding.
 	x, alone := g.cells[0], len(g.cells) == 1 && g.why == nil
-	if alone && x.a == x.b || c.mergedIsB(g) {
+	if alone && same(x.a, x.b) || c.mergedIsB(g) {
 		n.MergedIsB++
 	}
-	if alone && x.truth == x.b || c.truthIsB(g) {
+	if alone && same(x.truth, x.b) || c.truthIsB(g) {
 		n.TruthIsB++
 	}
 	if !alone && len(g.rows(sideA)) > len(g.rows(sideB)) {
@@ -180,7 +183,7 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 	case g.wrong:
 		n.Unexplained++
 		return report.CellUnexplained
-	case !slices.ContainsFunc(g.cells, func(x *cell) bool { return x.truth != x.b || x.stream != x.b }):
+	case !slices.ContainsFunc(g.cells, func(x *cell) bool { return !same(x.truth, x.b) || !same(x.stream, x.b) }):
 		n.Same++
 		return report.CellSame
 	}
@@ -193,18 +196,18 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 func (c *comparison) streamIsA(g *group, x *cell) bool {
 	want, what := x.a, "the stream's final row is not A's"
 	if !c.closed(x.name) {
-		want, what = side{}, "the stream says this row is final, and the batch that its window is open at the cut"
+		want, what = nil, "the stream says this row is final, and the batch that its window is open at the cut"
 	}
-	if x.stream == want {
+	if same(x.stream, want) {
 		return true
 	}
 	switch {
-	case !x.stream.has:
+	case x.stream == nil:
 		what += ": the row is missing"
-	case !want.has:
+	case want == nil:
 		what += ": there should be no row"
 	}
-	c.differ(g, x.name, report.Fault{Check: checkStream, What: what, Want: want.figures(), Got: x.stream.figures()})
+	c.differ(g, x.name, report.Fault{Check: checkStream, What: what, Want: figures(want), Got: figures(x.stream)})
 	return false
 }
 
@@ -220,9 +223,9 @@ func (c *comparison) truthIsB(g *group) bool {
 		g.merge(sideTruth, w.foreign, w.elsewhere), g.merge(sideB, w.lost))
 }
 
-func sideTruth(x *cell) *side { return &x.truth }
-func sideA(x *cell) *side     { return &x.a }
-func sideB(x *cell) *side     { return &x.b }
+func sideTruth(x *cell) *result.Agg { return x.truth }
+func sideA(x *cell) *result.Agg     { return x.a }
+func sideB(x *cell) *result.Agg     { return x.b }
 
 func (g *group) causes() *why {
 	if g.why == nil {
@@ -242,12 +245,12 @@ func (c *comparison) equal(g *group, check, what string, want, got []piece) bool
 		i++
 	}
 	if i < len(want) {
-		f.Want = side{want[i].row, true}.figures()
+		f.Want = figures(&want[i].row)
 	} else {
 		f.What += ": there should be no row"
 	}
 	if i < len(got) {
-		f.Got = side{got[i].row, true}.figures()
+		f.Got = figures(&got[i].row)
 	} else {
 		f.What += ": the row is missing"
 	}

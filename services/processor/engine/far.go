@@ -8,7 +8,7 @@ import (
 // reach is how many cells a search may walk from the hint. A key whose clocks
 // are wild has cells by the thousand in the far future; where such a walk ends,
 // a milestone is set, so that the next one has a near place to begin at.
-const reach = 16
+const reach = 8
 
 // seekFar seeks from a milestone on. The hint stays where most events are.
 func (c *cells) seekFar(key uint32, start int64) (before, after uint32) {

@@ -79,9 +79,9 @@ func TestLimitBelowTheState(t *testing.T) {
 	e := engine.New(f, "events", 0)
 	transaction(e, 0, keyed("a", 3), keyed("b", 3), keyed("c", 3))
 	e.SetLimit(2)
-	transaction(e, 3, keyed("a", 4), keyed("b", 5))
+	transaction(e, 3, keyed("a", 4), keyed("b", 5), event.AppendProto(nil, &event.Event{HasID: true, Producer: []byte("p"), Seq: 1, Key: []byte("c"), Time: 5 * second}))
 	var out engine.Output
-	if err := e.Apply(batch([]oracle.Record{{Offset: 5, Value: keyed("d", 3)}}), &out); err == nil {
+	if err := e.Apply(batch([]oracle.Record{{Offset: 6, Value: keyed("d", 3)}}), &out); err == nil {
 		t.Error("a key more was taken in")
 	}
 }

@@ -114,11 +114,15 @@ func latencies(tb testing.TB, ctx context.Context, brokers string) (ages [2][]in
 		return ages
 	}
 	defer r.Close()
+	warm := time.Now().Add(2 * time.Second)
 	for ctx.Err() == nil {
 		batches, err := r.Poll(20 * time.Millisecond)
 		if err != nil {
 			tb.Error(err)
 			return ages
+		}
+		if time.Now().Before(warm) {
+			continue
 		}
 		now := time.Now().UnixMilli()
 		for _, b := range batches {

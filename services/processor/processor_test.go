@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -52,7 +53,7 @@ func setUp(tb testing.TB) processor.Config {
 	}
 	return processor.Config{
 		Brokers: b.Addr(), TopicPrefix: "parallax", Views: file, Group: "parallax-processor", Instance: "slot-0",
-		Buffer: 64, SessionTimeout: 6 * time.Second, RestoreStall: 10 * time.Second,
+		Buffer: 16, SessionTimeout: 6 * time.Second, RestoreStall: 10 * time.Second,
 	}
 }
 
@@ -151,6 +152,56 @@ func TestProcessorServesMetrics(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What a refusal tells to type is what helps.
+func TestChangedViews(t *testing.T) {
+	c := setUp(t)
+	fill(t, c.Brokers, 1000)
+	run := func(n int) error {
+		p, err := processor.New(c, processor.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return p.Run(t.Context())
+		}
+		process(t, p, n, func() {})
+		return nil
+	}
+	change := processor.ChangeConfig{
+		View: []string{"hourly"}, Brokers: c.Brokers, TopicPrefix: c.TopicPrefix, Views: c.Views, Group: c.Group, Instance: c.Instance,
+		SessionTimeout: c.SessionTimeout, RestoreStall: c.RestoreStall,
+	}
+	if faults := change.Validate(); len(faults) > 0 {
+		t.Errorf("a good configuration: %v", faults)
+	}
+	if faults := new(processor.ChangeConfig).Validate(); len(faults) < 6 {
+		t.Errorf("an empty one: %v", faults)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(run(1000))
+	for _, lateness := range []string{"2h", "3h"} {
+		must(os.WriteFile(c.Views, []byte(strings.Replace(views, "lateness: 1h", "lateness: "+lateness, 1)), 0o600))
+		if err := run(0); err == nil || !strings.Contains(err.Error(), "`parallax processor reset --view hourly`") {
+			t.Fatalf("with other views it ends with: %v", err)
+		}
+		if lateness == "2h" {
+			must(processor.Reset(t.Context(), change, slog.New(slog.DiscardHandler)))
+		} else {
+			heard := int64(0)
+			must(processor.Rebuild(t.Context(), change, slog.New(slog.DiscardHandler), func(done, _ int64) { heard = done }))
+			if heard != 1000 {
+				t.Errorf("it told of %d records", heard)
+			}
+		}
+		must(run(1000))
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

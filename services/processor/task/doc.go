@@ -41,5 +41,11 @@
 // it refuses the offset; and a flight whose offset it had taken before holds up
 // the next owner, who settles the id and asks for stable offsets first.
 //
+// A state belongs to the views that it answers. When the views file is another
+// one, the loop ends with a *Stop; Reset and Rebuild move the state, each
+// partition in one transaction that is fenced as those of the loop are. A loop
+// whose partition is moved under it learns of it at its next commit or rebalance,
+// and ends with a *Stop too.
+//
 // It does not decide anything about events; the engine does.
 package task

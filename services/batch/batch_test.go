@@ -40,9 +40,11 @@ func drawViews(t *rapid.T) string {
 }
 
 // drawLog draws the records of some partitions: in order and not, repeated,
-// stale, with wild clocks, without identity, undecodable, with gaps.
+// stale, with wild clocks, without identity, undecodable, with gaps. Half of the
+// logs have times on a coarse grid, where windows and sessions end exactly at events.
 func drawLog(t *rapid.T, partitions int) []oracle.Record {
 	var log []oracle.Record
+	grid := rapid.SampledFrom([]int64{1, 150_000_000}).Draw(t, "grid")
 	for p := range int32(partitions) {
 		offset := int64(3) * int64(p)
 		now := int64(1_000_000_000_000_000) + int64(p)*1e9
@@ -62,6 +64,7 @@ func drawLog(t *rapid.T, partitions int) []oracle.Record {
 				Subject: []byte(rapid.SampledFrom([]string{"", "s", "t", "\x00"}).Draw(t, "subject")), Time: now - int64(rapid.SampledFrom([]int{0, 0, 1, 100, 3000, 20000}).Draw(t, "delay"))*1_000_000,
 				Value: rapid.OneOf(rapid.Int64Range(-100, 100), rapid.Int64()).Draw(t, "value"),
 			}
+			e.Time -= e.Time % grid
 			producer := rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "producer")
 			switch kind := rapid.IntRange(0, 19).Draw(t, "kind"); {
 			case kind == 0:
@@ -83,7 +86,7 @@ func drawLog(t *rapid.T, partitions int) []oracle.Record {
 				next[producer] += rapid.SampledFrom([]uint64{1, 1, 1, 2, view.Horizon, view.Horizon + 1, 1 << 40}).Draw(t, "jump")
 				seq := next[producer]
 				if rapid.IntRange(0, 9).Draw(t, "back") == 0 {
-					seq -= min(seq, rapid.SampledFrom([]uint64{1, view.Horizon - 1, view.Horizon, view.Horizon + 1}).Draw(t, "by"))
+					seq -= min(seq, rapid.SampledFrom([]uint64{1, view.Horizon - 1, view.Horizon, view.Horizon + 1, view.Horizon + 3, 1 << 22}).Draw(t, "by"))
 				}
 				e.Producer, e.Seq, e.HasID = []byte(producer), seq, true
 				sent = append(sent, id{producer, seq})
@@ -286,4 +289,55 @@ func TestOracle(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSessionBoundaries is a log in which everything happens at the last moment:
+// sessions touch, close and are missed by not even a microsecond.
+func TestSessionBoundaries(t *testing.T) {
+	const text = `
+time: {believed: {count: 1, of: 1}}
+views: [{name: s, window: {session: 10s}, lateness: 5s}]
+`
+	folder := t.TempDir()
+	c := batch.Config{Lake: filepath.Join(folder, "lake"), Out: filepath.Join(folder, "out"), Views: filepath.Join(folder, "views.yaml"), Job: "job"}
+	if err := os.WriteFile(c.Views, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := view.Parse("views.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log []oracle.Record
+	add := func(key string, micros int64) {
+		i := int64(len(log))
+		e := event.Event{Key: []byte(key), Producer: []byte("p"), Seq: uint64(i), HasID: true, Time: micros, Value: 1 << i}
+		log = append(log, oracle.Record{Offset: i, Value: event.AppendProto(nil, &e)})
+	}
+	for _, at := range []int64{
+		100, // 0: [100, 110)
+		90,  // 1: [90, 100) touches it
+		110, // 2: [110, 120) touches it, and closes [90, 100)
+		105, // 3: joins two: [100, 120)
+		125, // 4: closes it
+		119, // 5: beside the closed one it joins [125, 135)
+		109, // 6: [109, 119) only touches what is open, and is late
+		110, // 7: [110, 120) would be closed, but joins [119, 135)
+	} {
+		add("k", at*1_000_000)
+	}
+	add("l", 110_000_000) // 8: at 125 s its [110, 120) is closed: late
+	add("l", 110_000_001) // 9: a microsecond more
+	writeLake(t, c.Lake, 1, log, []int{5}, 0)
+	if _, err := run(t, c); err != nil {
+		t.Fatal(err)
+	}
+	g := read(t, filepath.Join(c.Out, c.Job))
+	check(t, f, log, g)
+	var late []int64
+	for _, j := range g.judged {
+		late = append(late, j.Offset)
+	}
+	if !slices.Equal(late, []int64{6, 8}) {
+		t.Errorf("late are %v", late)
+	}
 }

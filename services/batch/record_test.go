@@ -49,6 +49,25 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	})
 }
 
+// What one reduce task must see together goes to one: a key's events, and the
+// cells of a window of a key, of whatever partition.
+func TestShards(t *testing.T) {
+	event := func(key string, partition int32, offset int64) uint64 {
+		return shard((&sessionEvent{offset: offset}).appendKey(nil, []byte(key), partition))
+	}
+	cell := func(key string, start int64, partition int32) uint64 {
+		return shard(appendCellKey(nil, 1, start, []byte(key), partition))
+	}
+	for i := range int64(100) {
+		if event("k", int32(i), i<<30) != event("k", 0, 0) || cell("k", 9, int32(i)) != cell("k", 9, 0) {
+			t.Fatal("a key's records part")
+		}
+	}
+	if event("k", 0, 0) == event("l", 0, 0) || cell("k", 9, 0) == cell("k", 10, 0) {
+		t.Fatal("other keys and windows stay together")
+	}
+}
+
 // FuzzRecords decodes anything; what is accepted has these bytes and no others.
 func FuzzRecords(f *testing.F) {
 	var s state

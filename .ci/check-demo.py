@@ -14,8 +14,9 @@ import sys
 EVENTS = 116_493
 HOURLY_ROWS = 16_460
 HOURLY_SUM = 1_595_408  # minutes of delay
+RUSHES = 5_822  # sessions of the batch
 MAX_SECONDS = 60
-MAX_KIB = 1 << 20  # 1 GiB
+MAX_KIB = 1 << 19  # 512 MiB
 
 failures = 0
 
@@ -51,12 +52,21 @@ def check_report(report):
     equal("records in exactly one class", sum(records[c] for c in classes), records["total"])
     broken = [i["name"] for i in report["identities"] + [i for v in report["views"] for i in v["identities"]] if not i["holds"]]
     equal("identities that do not hold", broken, [])
+    equal("views", [v["name"] for v in report["views"]], ["hourly", "six-hours", "rushes"])
     for view in report["views"]:
         cells = view["cells"]
         expect(f"{view['name']}: closed cells", cells["closed"], cells["closed"] > 0)
         equal(f"{view['name']}: open cells", cells["open"], 0)
         for same in ("stream_is_a", "merged_is_b", "truth_is_b"):
             equal(f"{view['name']}: {same}", cells[same], cells["closed"])
+        stream, b = view["sides"]["stream"], view["sides"]["b"]
+        for figure in ("p50", "p95", "p99", "distinct"):
+            expect(f"{view['name']}: {figure} of stream and B", (stream[figure], b[figure]), stream[figure] <= b[figure])
+    rushes = next(v for v in report["views"] if v["name"] == "rushes")
+    equal("rushes: sessions in B", rushes["sides"]["b"]["rows"], RUSHES)
+    expect("rushes: sessions of the stream", rushes["sides"]["stream"]["rows"], rushes["sides"]["stream"]["rows"] > RUSHES)
+    expect("rushes: retracted rows", rushes["stages"]["retracted"], rushes["stages"]["retracted"] > 0)
+    expect("rushes: groups that are split", [c["cells"] for c in rushes["causes"] if c["cause"] == "split"], any(c["cause"] == "split" for c in rushes["causes"]))
     hourly = next(v for v in report["views"] if v["name"] == "hourly")["sides"]
     equal("hourly: rows in B", hourly["b"]["rows"], HOURLY_ROWS)
     equal("hourly: events in B", hourly["b"]["count"], EVENTS)

@@ -13,6 +13,7 @@ const (
 	weekEvents = 116_493
 	weekRows   = 16_460 // of the hourly view
 	weekSum    = 1_595_408
+	weekRushes = 5_822 // sessions of the batch
 )
 
 // verdict reads a run's report.
@@ -33,8 +34,8 @@ func explained(t *testing.T, dir string) *report.Report {
 		t.Errorf("verdict %+v, %d unexplained", r.Verdict, r.Faults.Total)
 	}
 	identities := r.Identities
-	if len(r.Views) != 2 {
-		t.Fatalf("%d views, want the 2 of views.yaml", len(r.Views))
+	if len(r.Views) != 3 {
+		t.Fatalf("%d views, want the 3 of views.yaml", len(r.Views))
 	}
 	for _, v := range r.Views {
 		c := v.Cells
@@ -66,6 +67,9 @@ func wholeWeek(t *testing.T, r *report.Report) {
 	v := r.Views[0]
 	if v.Name != "hourly" || v.Sides.B.Rows != weekRows || v.Sides.B.Sum != weekSum || v.Sides.B.Count != weekEvents {
 		t.Errorf("view %s: B %+v, want %d rows, count %d, sum %d", v.Name, v.Sides.B, weekRows, weekEvents, weekSum)
+	}
+	if s := r.Views[2]; s.Name != "rushes" || s.Sides.B.Rows != weekRushes || s.Sides.Stream.Rows <= weekRushes || s.Sides.B.Count != weekEvents || s.Stages.Retracted == 0 {
+		t.Errorf("view %s: B %d rows, stream %d, %+v; want %d sessions, more by the stream, and retractions", s.Name, s.Sides.B.Rows, s.Sides.Stream.Rows, s.Stages, weekRushes)
 	}
 	if stream := v.Sides.Stream.Mean; stream < 0.4*v.Sides.B.Mean || stream > 0.6*v.Sides.B.Mean {
 		t.Errorf("the stream's mean is %v and the batch's %v; with four partitions it is about half", stream, v.Sides.B.Mean)

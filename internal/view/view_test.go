@@ -33,7 +33,7 @@ func TestProjectsOwnFile(t *testing.T) {
 	for _, v := range f.Views {
 		got = append(got, v.Window)
 	}
-	want := []view.Window{{Kind: view.Tumbling, Size: hour, Hop: hour}, {Kind: view.Hopping, Size: 6 * hour, Hop: hour}}
+	want := []view.Window{{Kind: view.Tumbling, Size: hour, Hop: hour}, {Kind: view.Hopping, Size: 6 * hour, Hop: hour}, {Kind: view.Session, Gap: hour}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,10 @@ func Run(ctx context.Context, c Config, d Deps) error {
 	}
 	if err := os.WriteFile(dir.views(), views, 0o644); err != nil {
 		return fmt.Errorf("cannot keep the questions: %w", err)
+	}
+	if !c.Processes {
+		// Of eight programs in one process the garbage adds up.
+		defer debug.SetGCPercent(debug.SetGCPercent(60))
 	}
 	// The programs outlive ctx by the time that an orderly end takes.
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -276,7 +276,7 @@ func distinct(f report.Figures) string {
 // compared is what the comparison of a view counts.
 func compared(v *report.View) string {
 	if v.Window.Kind == "session" {
-		return "groups of sessions"
+		return "groups"
 	}
 	return "cells"
 }

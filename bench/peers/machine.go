@@ -25,9 +25,9 @@ type machine struct {
 }
 
 func describe(l *lab) (machine, error) {
-	m := machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Kafka: kafkaVersion, Flink: flinkVersion}
+	m := machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Kafka: "Apache Kafka " + kafkaVersion + " (one KRaft broker, 1 GiB heap, the same cores)", Flink: flinkVersion}
 	if l.broker == nil {
-		m.Kafka = "not ours"
+		m.Kafka = "a Kafka that ran already, whose CPU was not measured"
 	}
 	for _, f := range []struct {
 		to         *string
@@ -82,6 +82,6 @@ func field(text, name string) string {
 }
 
 func (m machine) String() string {
-	return fmt.Sprintf("Machine: %s, %d cores, %.0f GiB, Linux %s; %s; %s; Apache Kafka %s (one KRaft broker, 1 GiB heap, the same cores); Flink %s; %s; commit %s.\n",
+	return fmt.Sprintf("Machine: %s, %d cores, %.0f GiB, Linux %s; %s; %s; %s; Flink %s; %s; commit %s.\n",
 		m.CPU, m.Cores, float64(m.Memory)/(1<<30), m.Kernel, m.Go, m.Java, m.Kafka, m.Flink, m.Clients, m.Commit)
 }

@@ -47,7 +47,7 @@ func BenchmarkLatency(b *testing.B) {
 			}
 			read := make(chan [2][]int64, 1)
 			reading, stop := context.WithCancel(ctx)
-			go func() { read <- latencies(b, reading, c.Brokers) }()
+			go func() { read <- latencies(reading, b, c.Brokers) }()
 			before := cpu()
 			pace(b, c.Brokers, b.N, 20_000)
 			spent := cpu() - before
@@ -103,7 +103,7 @@ func pace(tb testing.TB, brokers string, n, rate int) {
 
 // latencies reads the results until ctx ends, and returns the ages in ms of the
 // final rows and of the others.
-func latencies(tb testing.TB, ctx context.Context, brokers string) (ages [2][]int64) {
+func latencies(ctx context.Context, tb testing.TB, brokers string) (ages [2][]int64) {
 	var starts []kafka.Start
 	for p := range int32(partitions) {
 		starts = append(starts, kafka.Start{Topic: "parallax.results", Partition: p})

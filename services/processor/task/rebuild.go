@@ -277,6 +277,7 @@ func (r *rebuild) arrived(p int32) bool {
 
 // switchOver gives the views to the state, partition by partition.
 func (r *rebuild) switchOver() error {
+	r.loop.config.Log.Info("the rebuild has come to where the processors are; switching over as soon as the group takes this member in", "group", r.loop.config.Group)
 	if err := r.join(); err != nil {
 		return err
 	}

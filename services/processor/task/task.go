@@ -169,6 +169,7 @@ func (t *task) due(now time.Time) bool {
 // settled makes the transaction's changes part of the state: it is committed.
 func (t *task) settled() {
 	t.engine.Commit()
+	t.loop.worked = true
 	t.committed, t.failing = t.attempt, time.Time{}
 	t.reset()
 	t.publish()

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
-	"unsafe"
 )
 
 // FetchPath is a way in which records come out of the client.
@@ -85,5 +84,5 @@ func native(client any) (*C.rd_kafka_t, error) {
 	if rk.Kind() != reflect.Pointer || rk.IsNil() {
 		return nil, errors.New("the Kafka client keeps its handle in another place than it did")
 	}
-	return (*C.rd_kafka_t)(unsafe.Pointer(rk.UnsafePointer())), nil
+	return (*C.rd_kafka_t)(rk.UnsafePointer()), nil
 }

@@ -33,8 +33,7 @@ func TestBatchesAreAvailable(t *testing.T) {
 }
 
 func TestNativeRefusesAnotherClient(t *testing.T) {
-	type handle struct{ rk int }
-	for _, client := range []any{&struct{}{}, &struct{ handle int }{}, &struct{ handle handle }{}, &struct{ handle struct{ rk *int } }{}} {
+	for _, client := range []any{&struct{}{}, &struct{ handle int }{}, &struct{ handle struct{ rk int } }{}, &struct{ handle struct{ rk *int } }{}} {
 		if rk, err := native(client); err == nil {
 			t.Errorf("%T gave %v", client, rk)
 		}

@@ -91,7 +91,7 @@ func nameOf(id string) string {
 // totals of rebuilt, an engine of exactly these views that stands at the same
 // offset, if it is not nil. The transaction that says so is flushed into out,
 // which gets no rows; its number is above those of rebuilt. Commit is to follow,
-// or Rollback, after which the engine is of no use. The Meta is that of the state as it was.
+// or Rollback, after which the engine is of no use. The Meta is that of the state as it was, but for its views.
 func (e *Engine) Change(rebuilt *Engine, out *Output) (Meta, error) {
 	if e.load == nil {
 		e.load = &loading{meta: &metaRecord{rules: rulesHash(&e.rule)}}

@@ -30,10 +30,12 @@ type Engine struct {
 	stats       Stats       // Views as views
 	closeAt     int64       // no window or session closes at a lower watermark
 
-	record  event.Record // the one being judged
-	value   []byte       // its bytes
-	cause   cause        // its place
-	ordinal uint32       // of the next record with a Place
+	coming  [ahead]coming // records that were decoded
+	fetched int64         // see fetch
+	record  *event.Record // the one being judged
+	value   []byte        // its bytes
+	cause   cause         // its place
+	ordinal uint32        // of the next record with a Place
 	row     result.Result
 	scratch []byte // for the row's sketches
 
@@ -89,10 +91,13 @@ func (e *Engine) Apply(b *Batch, out *Output) error {
 		if offset < e.next {
 			panic(fmt.Sprintf("BUG: offset %d applied to a state that has come to %d", offset, e.next))
 		}
+		if i%ahead == 0 {
+			e.lookAhead(b, i)
+		}
 		keys, producers := e.keys.open, e.dedup.names.len()
 		e.cause = cause{offset, b.Timestamps[i]}
 		e.value = b.Data[start:b.Ends[i]:b.Ends[i]]
-		e.judge(out)
+		e.judge(&e.coming[i%ahead], out)
 		if e.limit > 0 && (e.keys.open > keys || e.dedup.names.len() > producers) {
 			if err := e.exceeded(keys, producers); err != nil {
 				return err
@@ -156,12 +161,13 @@ func (e *Engine) Rollback() {
 func (e *Engine) over() { e.open, e.flushed, e.failed, e.ordinal = false, false, false, 0 }
 
 // judge takes in the record that value and cause stand for.
-func (e *Engine) judge(out *Output) {
+func (e *Engine) judge(c *coming, out *Output) {
 	e.stats.Records++
-	r := &e.record
-	if err := r.Decode(e.value); err != nil {
+	e.record = &c.record
+	r := e.record
+	if c.err != nil {
 		var refused *event.Invalid
-		errors.As(err, &refused) // as Decode promises
+		errors.As(c.err, &refused) // as Decode promises
 		e.deadLetter(refused.Reason, refused.Detail, out)
 		return
 	}
@@ -188,7 +194,7 @@ func (e *Engine) judge(out *Output) {
 			}
 		}
 		e.stats.Valid++
-		e.answer(out)
+		e.answer(c.hash, out)
 		e.clock.event(ev.Time)
 	}
 	if e.clock.watermark >= e.closeAt {
@@ -203,9 +209,9 @@ type eventKey struct {
 }
 
 // answer puts the event into each view, by the watermark that stood before it.
-func (e *Engine) answer(out *Output) {
+func (e *Engine) answer(hash uint64, out *Output) {
 	var key eventKey
-	key.id, key.known = e.keys.find(e.record.Event.Key)
+	key.id, key.known = e.keys.findHashed(e.record.Event.Key, hash)
 	for i := range e.views {
 		v, stats := &e.views[i], &e.stats.Views[i]
 		if v.isSession() {

@@ -38,6 +38,9 @@ func (e *Engine) flushState(out *Output) {
 
 func (e *Engine) flushCells(v *viewState, out *Output) {
 	for i := range v.touched {
+		if i%ahead == 0 && e.keys.len() >= manyKeys {
+			e.fetchTouched(v, v.touched[i:min(i+ahead, len(v.touched))])
+		}
 		t := &v.touched[i]
 		c := &v.list[t.cell]
 		if !t.fresh && (t.removed || t.start != c.start) {

@@ -60,8 +60,9 @@ func (n *names) len() int { return len(n.list) - len(n.free) }
 
 func (n *names) hash(text []byte) uint64 { return maphash.Bytes(n.seed, text) >> 32 }
 
-func (n *names) find(text []byte) (id uint32, ok bool) {
-	h := n.hash(text)
+func (n *names) find(text []byte) (id uint32, ok bool) { return n.findHashed(text, n.hash(text)) }
+
+func (n *names) findHashed(text []byte, h uint64) (id uint32, ok bool) {
 	mask := uint64(len(n.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		s := n.slots[i]

@@ -112,7 +112,7 @@ func (s *Setup) with(ctx context.Context, f func(*lab) error) (err error) {
 	if err := l.admin.Ping(ctx); err != nil {
 		return err
 	}
-	if l.machine, err = describe(l); err != nil {
+	if l.machine, err = describe(ctx, l); err != nil {
 		return err
 	}
 	return f(l)

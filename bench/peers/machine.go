@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,7 +25,7 @@ type machine struct {
 	Commit  string `json:"commit"` // of the project
 }
 
-func describe(l *lab) (machine, error) {
+func describe(ctx context.Context, l *lab) (machine, error) {
 	m := machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Kafka: "Apache Kafka " + kafkaVersion + " (one KRaft broker, 1 GiB heap, the same cores)", Flink: flinkVersion}
 	if l.broker == nil {
 		m.Kafka = "a Kafka that ran already, whose CPU was not measured"
@@ -48,7 +49,7 @@ func describe(l *lab) (machine, error) {
 		return m, fmt.Errorf("cannot describe the machine: %w", err)
 	}
 	m.Memory = kilobytes << 10
-	if out, err := exec.Command("java", "-version").CombinedOutput(); err == nil { //nolint:noctx // ends at once
+	if out, err := exec.CommandContext(ctx, "java", "-version").CombinedOutput(); err == nil {
 		m.Java, _, _ = strings.Cut(string(out), "\n")
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -60,7 +61,7 @@ func describe(l *lab) (machine, error) {
 		}
 		m.Clients = strings.Join(clients, ", ")
 	}
-	cmd := exec.Command("git", "describe", "--always", "--dirty") //nolint:noctx // ends at once
+	cmd := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty")
 	cmd.Dir = l.root
 	if out, err := cmd.Output(); err == nil {
 		m.Commit = strings.TrimSpace(string(out))

@@ -51,6 +51,9 @@ type Progress struct {
 	End       int64 // of what there is to read
 }
 
+// markerPatience bounds the wait for markers that do not come.
+const markerPatience = 10 * time.Second
+
 // how often a collector asks how far the processor has come.
 const askEvery = 500 * time.Millisecond
 
@@ -62,6 +65,9 @@ func Start(ctx context.Context, c Config) (*Collector, error) {
 	}
 	k := &Collector{config: c, admin: admin, done: make(chan struct{}), state: NewState(c.Views), next: map[place]int64{}, old: map[place]int64{}}
 	starts, err := k.starts(ctx)
+	if err == nil {
+		err = k.markers(ctx)
+	}
 	if err != nil {
 		admin.Close()
 		return nil, err
@@ -92,7 +98,7 @@ func (k *Collector) starts(ctx context.Context) ([]kafka.Start, error) {
 	}
 	k.inputs = partitions(events)
 	var starts []kafka.Start
-	for _, topic := range []string{t.Results, t.Excluded, t.DeadLetters} {
+	for _, topic := range []string{t.Results, t.Excluded, t.DeadLetters, t.Markers} {
 		info, err := k.admin.Topic(ctx, topic)
 		if err != nil {
 			return nil, err
@@ -111,6 +117,22 @@ func (k *Collector) starts(ctx context.Context) ([]kafka.Start, error) {
 		}
 	}
 	return starts, nil
+}
+
+// markers reads those that are there already: the results of a changed view can
+// be told from those of another question only by them.
+func (k *Collector) markers(ctx context.Context) error {
+	var ranges []kafka.Range
+	for at, end := range k.old {
+		if at.topic == k.config.Topics.Markers {
+			ranges = append(ranges, kafka.Range{Topic: at.topic, Partition: at.partition, From: k.next[at], To: end})
+		}
+	}
+	err := kafka.ReadTo(ctx, k.config.Kafka, kafka.ReaderConfig{}, ranges, markerPatience, func(b *kafka.Batch) error { return k.take(b, unmeasured) })
+	if err != nil {
+		return fmt.Errorf("cannot read the markers: %w", err)
+	}
+	return nil
 }
 
 // whole says that a partition still has its first record.
@@ -170,6 +192,10 @@ func (k *Collector) take(b *kafka.Batch, arrival int64) error {
 			err = k.state.Exclusion(b.Value(i))
 		case k.config.Topics.DeadLetters:
 			err = k.state.DeadLetter(b.Value(i))
+		case k.config.Topics.Markers:
+			if b.Offsets[i] >= k.next[at] { // or it was read at the start
+				err = k.state.Marker(b.Value(i))
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("cannot collect from topic %q, partition %d, offset %d: %w", b.Topic, b.Partition, b.Offsets[i], err)
@@ -233,7 +259,7 @@ func (k *Collector) CatchUp(ctx context.Context, ends map[int32]int64, stall tim
 		return compare.Stream{}, Timing{}, err
 	}
 	readable := map[place]int64{}
-	for _, topic := range []string{k.config.Topics.Results, k.config.Topics.Excluded, k.config.Topics.DeadLetters} {
+	for _, topic := range []string{k.config.Topics.Results, k.config.Topics.Excluded, k.config.Topics.DeadLetters, k.config.Topics.Markers} {
 		offsets, err := k.admin.Offsets(ctx, topic, k.partitionsOf(topic))
 		if err != nil {
 			return compare.Stream{}, Timing{}, err

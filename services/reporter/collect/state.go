@@ -29,6 +29,9 @@ type State struct {
 	more     int // faults beyond maxFaults
 	texts    map[string]string
 
+	resets  []compare.Reset
+	changed map[string]bool // names of views whose definition the markers say was changed
+
 	duplicates, stale uint64
 	watermarks        map[int32]int64
 
@@ -62,6 +65,7 @@ func NewState(f *view.File) *State {
 		rows:       map[result.Cell]*row{},
 		final:      map[result.Cell]compare.Final{},
 		texts:      map[string]string{},
+		changed:    map[string]bool{},
 		watermarks: map[int32]int64{},
 		finals:     newLatency("final rows", "that closed the window"),
 		updates:    newLatency("updates", "that changed the row"),
@@ -103,10 +107,7 @@ func (s *State) Result(b []byte, arrival int64) error {
 	}
 	v := s.views[string(r.View)]
 	if v == nil {
-		return &compare.Refusal{
-			Reason: fmt.Sprintf("the stream's results answer the view %q, which is not in this views.yaml", r.View),
-			Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
-		}
+		return s.stranger("the stream's results answer", r.View)
 	}
 	s.advance(r.Place.Partition, r.Watermark)
 	cell := result.Cell{View: v.View.ID(), Key: s.shared(r.Key), Span: r.Span, Partition: r.Place.Partition}
@@ -224,6 +225,9 @@ func (s *State) Exclusion(b []byte) error {
 		return fmt.Errorf("cannot decode exclusion: what it says was at %d/%d is punctuation", x.Place.Partition, x.Place.Offset)
 	}
 	s.advance(x.Place.Partition, x.Watermark)
+	if x.Cause == result.Late && s.views[string(x.View)] == nil {
+		return s.stranger("the stream left out events of", x.View)
+	}
 	e := &r.Event
 	s.excluded = append(s.excluded, compare.Exclusion{
 		Event: compare.Event{
@@ -239,14 +243,7 @@ func (s *State) Exclusion(b []byte) error {
 	case result.Stale:
 		s.stale++
 	case result.Late:
-		v := s.views[string(x.View)]
-		if v == nil {
-			return &compare.Refusal{
-				Reason: fmt.Sprintf("the stream left out events of the view %q, which is not in this views.yaml", x.View),
-				Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
-			}
-		}
-		v.Late.Add(e.Value)
+		s.views[string(x.View)].Late.Add(e.Value)
 	}
 	return nil
 }
@@ -284,7 +281,7 @@ func (s *State) fault(v *view.View, c result.Cell, what string) {
 // Stream returns what the comparison needs. The lists are the state's own:
 // take nothing more in while they are in use.
 func (s *State) Stream() compare.Stream {
-	out := compare.Stream{Final: s.final, Exclusions: s.excluded, Dead: s.dead, Stages: map[string]report.Stages{}, Faults: slices.Clip(s.faults)}
+	out := compare.Stream{Final: s.final, Exclusions: s.excluded, Dead: s.dead, Stages: map[string]report.Stages{}, Resets: s.resets, Faults: slices.Clip(s.faults)}
 	for id, v := range s.views {
 		out.Stages[id] = v.Stages
 	}

@@ -219,3 +219,38 @@ func TestRefusesWhatItCannotRead(t *testing.T) {
 		t.Errorf("another view: %v", err)
 	}
 }
+
+// A marker says that a view was changed: rows of its earlier definition are
+// passed over then, and the comparison learns from where on it counts.
+func TestMarkers(t *testing.T) {
+	f := views(t)
+	s := collect.NewState(f)
+	id := f.Views[0].ID()
+	for _, text := range []string{
+		`{"kind":"run-start"}`, `{"kind":"view-rebuilt","view":"` + id + `","partition":0,"offset":5}`,
+		`{"kind":"view-dropped","view":"gone@0000000000000000","partition":0,"offset":5}`,
+		`{"kind":"view-reset","view":"` + id + `","partition":1,"offset":40}`,
+	} {
+		if err := s.Marker([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, text := range []string{"", "?", `{"kind":"view-reset"}`, `{"kind":"view-reset","view":"a@1","partition":-1}`} {
+		if s.Marker([]byte(text)) == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+	late := result.Exclusion{Place: result.Place{Partition: 1, Offset: 9}, Cause: result.Late, Event: event.AppendProto(nil, &event.Event{Key: []byte("ATL")})}
+	for _, earlier := range []string{"hourly@0000000000000000", "gone@0000000000000000"} {
+		r := row(f, result.Final, 1, 5)
+		r.View, late.View = []byte(earlier), []byte(earlier)
+		if err := errors.Join(s.Result(r.Append(nil), 0), s.Exclusion(late.Append(nil))); err != nil {
+			t.Error(err)
+		}
+	}
+	got := s.Stream()
+	want := compare.Reset{View: id, Partition: 1, Offset: 40}
+	if len(got.Resets) != 1 || got.Resets[0] != want || len(got.Final)+len(got.Exclusions)+len(got.Faults) != 0 {
+		t.Errorf("%+v", got)
+	}
+}

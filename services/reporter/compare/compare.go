@@ -35,9 +35,12 @@ func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 	if err := c.prepare(); err != nil {
 		return nil, err
 	}
-	c.faults = append(c.faults, in.Stream.Faults...)
+	for _, f := range in.Stream.Faults {
+		c.fault(f)
+	}
 	c.records()
 	c.truth()
+	c.resets()
 	c.exclusions()
 	c.deadLetters()
 	c.rows()
@@ -57,7 +60,22 @@ type comparison struct {
 
 	log     []class                 // what each event of the log is; parallel to in.Log
 	extents map[sessionKey][]extent // of the groups of session views, by start
-	faults  []report.Fault
+	faults  []finding
+}
+
+// finding is a fault, and the cell it is about if that is all it is about.
+type finding struct {
+	report.Fault
+	cell *cell
+}
+
+func (c *comparison) fault(f report.Fault) { c.faults = append(c.faults, finding{Fault: f}) }
+
+// faultIn names one cell in a fault, which counts unless the cell is partial.
+func (c *comparison) faultIn(name result.Cell, f report.Fault) {
+	x := c.cell(name)
+	x.wrong = true
+	c.faults = append(c.faults, finding{c.inCell(name, f), x})
 }
 
 // cell gathers what is known of one cell. In a session view the interval of a
@@ -67,6 +85,7 @@ type cell struct {
 	truth, stream, a, b *result.Agg // nil without a row; most are the same one
 	why                 *why        // nil without a cause
 	wrong               bool        // a fault names it
+	partial             bool        // it holds an event from before a reset of its view
 
 	// Once it is judged:
 	verdict string // empty: nothing to show
@@ -163,7 +182,7 @@ func laid(w view.Window, t int64) (first, last, step, size int64) {
 // blame names every cell of an event in a fault of its own, so that the reader
 // of one cell finds it.
 func (c *comparison) blame(e *Event, check, what string) {
-	c.faults = append(c.faults, c.inCell(c.firstCell(e), report.Fault{Check: check, What: what, Events: []report.EventRef{ref(e)}}))
+	c.fault(c.inCell(c.firstCell(e), report.Fault{Check: check, What: what, Events: []report.EventRef{ref(e)}}))
 	for name := range c.placements(e) {
 		c.cell(name).wrong = true
 	}
@@ -174,6 +193,30 @@ func (c *comparison) firstCell(e *Event) result.Cell {
 		return name
 	}
 	return result.Cell{}
+}
+
+// resets marks the cells with an event from before their view was counted anew.
+func (c *comparison) resets() {
+	type counted struct {
+		view      string
+		partition int32
+	}
+	from := map[counted]int64{}
+	for _, r := range c.in.Stream.Resets {
+		at := counted{r.View, r.Partition}
+		from[at] = max(from[at], r.Offset)
+	}
+	if len(from) == 0 {
+		return
+	}
+	for i := range c.in.Log {
+		e := &c.in.Log[i]
+		for name := range c.placements(e) {
+			if e.Offset < from[counted{name.View, name.Partition}] {
+				c.cell(name).partial = true
+			}
+		}
+	}
 }
 
 // inCell completes a fault with the cell's name.
@@ -219,9 +262,13 @@ func (e *Event) sameFact(f *Event) bool {
 }
 
 func (c *comparison) finish() {
-	slices.SortStableFunc(c.faults, func(a, b report.Fault) int { return severity(a.Check) - severity(b.Check) })
+	c.faults = slices.DeleteFunc(c.faults, func(f finding) bool { return f.cell != nil && f.cell.partial })
+	slices.SortStableFunc(c.faults, func(a, b finding) int { return severity(a.Check) - severity(b.Check) })
 	c.r.Faults.Total = len(c.faults)
-	c.r.Faults.Listed = append([]report.Fault{}, c.faults[:min(len(c.faults), report.MaxListed)]...)
+	c.r.Faults.Listed = []report.Fault{}
+	for _, f := range c.faults[:min(len(c.faults), report.MaxListed)] {
+		c.r.Faults.Listed = append(c.r.Faults.Listed, f.Fault)
+	}
 }
 
 // severity puts what names a cell and two rows before what follows from it.

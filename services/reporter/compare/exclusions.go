@@ -66,14 +66,15 @@ func (c *comparison) misjudged(j Judgement, e *Event, what string) {
 	switch {
 	case j.Cause == result.Late && c.views[j.View] != nil:
 		name := result.Cell{View: j.View, Key: e.Key, Span: j.Span, Partition: j.Partition}
-		c.faults = append(c.faults, c.inCell(name, f))
-		if e.Key != "" {
-			c.cell(name).wrong = true
+		if e.Key == "" {
+			c.fault(c.inCell(name, f))
+		} else {
+			c.faultIn(name, f)
 		}
 	case e.Key != "":
 		c.blame(e, f.Check, f.What)
 	default:
-		c.faults = append(c.faults, f)
+		c.fault(f)
 	}
 }
 
@@ -198,6 +199,6 @@ func (c *comparison) deadLetters() {
 
 func (c *comparison) dead(at place, what string) {
 	partition := at.partition
-	c.faults = append(c.faults, report.Fault{Check: checkDead, Partition: &partition,
+	c.fault(report.Fault{Check: checkDead, Partition: &partition,
 		What: fmt.Sprintf("the message at %d/%d %s", at.partition, at.offset, what)})
 }

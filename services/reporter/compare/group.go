@@ -19,6 +19,8 @@ type group struct {
 	cells []*cell
 	why   *why // of all cells; nil without a cause
 	wrong bool
+	// partial: a cell is. Nothing is compared then.
+	partial bool
 	// closed at the cut; of a group with a row in B: when that is.
 	closed bool
 }
@@ -77,6 +79,7 @@ func (c *comparison) group(v *view.View, span view.Span, cells []*cell) *group {
 	end, answered := int64(0), false
 	for _, x := range cells {
 		g.wrong = g.wrong || x.wrong
+		g.partial = g.partial || x.partial
 		if x.b != nil {
 			end, answered = max(end, x.name.Span.End), true
 		}
@@ -117,7 +120,7 @@ func (g *group) settle(verdict string) {
 	span := &report.Span{Start: report.Time(g.name.Span.Start), End: report.Time(g.name.Span.End)}
 	carrier := g.cells[0]
 	for _, x := range g.cells {
-		x.why = nil
+		x.why, x.partial = nil, g.partial
 		if carrier.b == nil && (x.b != nil || !carrier.any() && x.any()) {
 			carrier = x
 		}
@@ -127,6 +130,8 @@ func (g *group) settle(verdict string) {
 	}
 	carrier.verdict, carrier.group, carrier.why = verdict, span, g.why
 }
+
+func (g *group) compared() bool { return g.closed && !g.partial }
 
 // any reports whether a side has a row.
 func (x *cell) any() bool { return x.truth != nil || x.stream != nil || x.a != nil || x.b != nil }
@@ -202,7 +207,7 @@ type extent struct {
 // once all are judged.
 func (c *comparison) compared(name result.Cell) bool {
 	if c.views[name.View].Window.Kind != view.Session {
-		return c.closed(name)
+		return c.closed(name) && (len(c.in.Stream.Resets) == 0 || !c.cell(name).partial)
 	}
 	list := c.extents[sessionKey{name.View, timeline{name.Key, name.Partition}}]
 	i, found := slices.BinarySearchFunc(list, name.Span.Start, func(x extent, at int64) int {

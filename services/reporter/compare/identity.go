@@ -39,7 +39,7 @@ func (c *comparison) identity(list *[]report.Identity, i identity) {
 			f.What += fmt.Sprintf("; it is broken for %d of %d keys", n, len(i.perKey))
 			f.Key = out.Broken[0]
 		}
-		c.faults = append(c.faults, f)
+		c.fault(f)
 	}
 	out.Broken = out.Broken[:min(len(out.Broken), maxBroken)]
 	*list = append(*list, out)

@@ -80,8 +80,17 @@ type Stream struct {
 	Exclusions []Exclusion
 	Dead       []Dead
 	Stages     map[string]report.Stages // by view.View.ID
+	Resets     []Reset
 	// Faults are what reading the stream's topics has already found wrong.
 	Faults []report.Fault
+}
+
+// Reset says that the stream began to count a view anew, from an offset of a
+// partition on: of what lies before it knows nothing.
+type Reset struct {
+	View      string // view.View.ID
+	Partition int32
+	Offset    int64
 }
 
 // Final is a final row of the stream.

@@ -164,7 +164,7 @@ func (c *comparison) facts() ([]fact, map[id]int32, map[place]int32) {
 			sum.Sent++
 			sum.Spoiled++
 			if told && below && !dead[place{entry.Partition, entry.Offset}] {
-				c.faults = append(c.faults, report.Fault{Check: checkLedger,
+				c.fault(report.Fault{Check: checkLedger,
 					What: fmt.Sprintf("the bytes sent on purpose to %d/%d, which are no event, are not among the dead letters of the lake", entry.Partition, entry.Offset)})
 			}
 			continue
@@ -174,7 +174,7 @@ func (c *comparison) facts() ([]fact, map[id]int32, map[place]int32) {
 		sum.Sent++
 		e := c.sentEvent(entry)
 		if e.Key == "" {
-			c.faults = append(c.faults, report.Fault{Check: checkLedger, What: fmt.Sprintf("entry %d of the ledger should be an event and does not decode", i)})
+			c.fault(report.Fault{Check: checkLedger, What: fmt.Sprintf("entry %d of the ledger should be an event and does not decode", i)})
 			continue
 		}
 		n, known := int32(len(facts)), false

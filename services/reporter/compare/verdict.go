@@ -20,9 +20,8 @@ func (c *comparison) rows() {
 		x := c.cell(name)
 		x.stream = x.share(final.Agg)
 		if !c.views[name.View].Closed(name.Span.End, final.Watermark) {
-			x.wrong = true
-			c.faults = append(c.faults, c.inCell(name, report.Fault{Check: checkStream,
-				What: "the stream called this row final at the watermark " + report.Time(final.Watermark).String() + ", which does not close its window"}))
+			c.faultIn(name, report.Fault{Check: checkStream,
+				What: "the stream called this row final at the watermark " + report.Time(final.Watermark).String() + ", which does not close its window"})
 		}
 	}
 	for name, row := range c.in.Batch.A {
@@ -39,9 +38,8 @@ func (c *comparison) rows() {
 
 func (c *comparison) checkClosed(name result.Cell, row Row, reading string) {
 	if row.Closed != c.closed(name) {
-		c.cell(name).wrong = true
-		c.faults = append(c.faults, c.inCell(name, report.Fault{Check: checkMerge, What: fmt.Sprintf(
-			"the batch's reading %s says that this window's being closed is %t, and the watermark %s at the cut says otherwise", reading, row.Closed, c.cut[name.Partition].Watermark)}))
+		c.faultIn(name, report.Fault{Check: checkMerge, What: fmt.Sprintf(
+			"the batch's reading %s says that this window's being closed is %t, and the watermark %s at the cut says otherwise", reading, row.Closed, c.cut[name.Partition].Watermark)})
 	}
 }
 
@@ -65,12 +63,12 @@ func (c *comparison) verdicts() []report.Cell {
 	for g := range c.groups(all) {
 		verdict := c.verdict(g, counts[g.name.View])
 		g.settle(verdict)
-		if g.closed {
+		if g.compared() {
 			totals[g.name.View].add(g)
 		}
 		if g.view.Window.Kind == view.Session {
 			k := sessionKey{g.name.View, timeline{g.name.Key, g.name.Partition}}
-			c.extents[k] = append(c.extents[k], extent{g.name.Span, g.closed})
+			c.extents[k] = append(c.extents[k], extent{g.name.Span, g.compared()})
 		}
 		if verdict == report.CellExplained || verdict == report.CellUnexplained {
 			differ = append(differ, difference{g.cells, verdict == report.CellUnexplained, g.gap()})
@@ -151,6 +149,10 @@ func (c *comparison) show(x *cell) report.Cell {
 // verdict is the heart: three comparisons of whole rows, each with exactly the
 // listed events folded in.
 func (c *comparison) verdict(g *group, n *report.CellCounts) string {
+	if g.partial {
+		n.Partial++
+		return report.CellPartial
+	}
 	streamIsA := true
 	for _, x := range g.cells {
 		streamIsA = c.streamIsA(g, x) && streamIsA
@@ -263,7 +265,7 @@ func (c *comparison) equal(g *group, check, what string, want, got []piece) bool
 
 func (c *comparison) differ(g *group, name result.Cell, f report.Fault) {
 	g.wrong = true
-	c.faults = append(c.faults, c.inCell(name, f))
+	c.fault(c.inCell(name, f))
 }
 
 // all are the causes with their events, in the order of every listing.

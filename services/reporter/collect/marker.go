@@ -1,0 +1,56 @@
+package collect
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"parallax.example/services/reporter/compare"
+)
+
+// marker is what a value of parallax.markers says of a changed view. Other kinds
+// of markers, and their fields, are passed over.
+type marker struct {
+	Kind      string `json:"kind"`
+	View      string `json:"view"` // view.View.ID
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"` // the first one that the view counts by this definition
+}
+
+// Marker takes one message of parallax.markers in.
+func (s *State) Marker(b []byte) error {
+	var m marker
+	if err := json.Unmarshal(b, &m); err != nil {
+		return fmt.Errorf("cannot decode marker %.200q: %w", b, err)
+	}
+	switch m.Kind {
+	case "view-reset", "view-rebuilt", "view-dropped":
+	default:
+		return nil
+	}
+	if m.View == "" || m.Partition < 0 || m.Offset < 0 {
+		return fmt.Errorf("cannot decode marker %.200q: it needs a view, a partition and an offset from 0", b)
+	}
+	s.changed[nameOf(m.View)] = true
+	if m.Kind == "view-reset" && s.views[m.View] != nil {
+		s.resets = append(s.resets, compare.Reset{View: m.View, Partition: m.Partition, Offset: m.Offset})
+	}
+	return nil
+}
+
+func nameOf(id string) string {
+	name, _, _ := strings.Cut(id, "@")
+	return name
+}
+
+// stranger refuses what is said of a view that nobody asks for, unless it is an
+// earlier definition of a view that was changed since.
+func (s *State) stranger(who string, id []byte) error {
+	if s.changed[nameOf(string(id))] {
+		return nil
+	}
+	return &compare.Refusal{
+		Reason: fmt.Sprintf("%s the view %q, which is not in this views.yaml", who, id),
+		Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
+	}
+}

@@ -19,7 +19,7 @@ type state struct {
 }
 
 func (s *state) merge(o *state) {
-	s.Plain.Merge(o.Plain)
+	s.Merge(o.Plain)
 	s.quantiles.Merge(&o.quantiles)
 	s.distinct.Merge(&o.distinct)
 }

@@ -223,7 +223,7 @@ func TestApplyAllocatesNothing(t *testing.T) {
 		var out engine.Output
 		i := 0
 		step := func() {
-			e.Apply(batches[i], &out)
+			e.MustApply(batches[i], &out)
 			if i++; i%10 == 0 {
 				e.CommitUnflushed()
 				out.Reset()

@@ -188,8 +188,8 @@ func (e *Engine) take(from *viewState, stats *ViewStats) {
 			p.cells = append(p.cells, id)
 		}
 		if v.sketches != nil {
-			v.cells.sketches[id].set(&from.cells.sketches[old])
-			v.encoded += uint64(from.cells.sketches[old].encoded)
+			v.sketches[id].set(&from.sketches[old])
+			v.encoded += uint64(from.sketches[old].encoded)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (v *viewState) appendCell(dst []byte, id uint32, scratch *[]byte) []byte {
 	if v.sketches == nil {
 		return dst
 	}
-	s, before := &v.cells.sketches[id], len(dst)
+	s, before := &v.sketches[id], len(dst)
 	if v.asks.quantiles {
 		*scratch = s.quantiles.Append((*scratch)[:0])
 		dst = append(binary.AppendUvarint(dst, uint64(len(*scratch))), *scratch...)
@@ -81,7 +81,7 @@ func (v *viewState) appendCell(dst []byte, id uint32, scratch *[]byte) []byte {
 }
 
 func (v *viewState) setEncoded(id uint32, n int) {
-	s := &v.cells.sketches[id]
+	s := &v.sketches[id]
 	v.encoded += uint64(n) - uint64(s.encoded)
 	s.encoded = uint32(n)
 }
@@ -118,7 +118,7 @@ func (v *viewState) decodeCell(id uint32, b []byte) error {
 }
 
 func (v *viewState) decodeSketches(id uint32, r *reader) error {
-	s, before := &v.cells.sketches[id], len(r.rest)
+	s, before := &v.sketches[id], len(r.rest)
 	if v.asks.quantiles {
 		if err := s.quantiles.Decode(r.bytes()); err != nil {
 			return err

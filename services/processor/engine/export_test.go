@@ -61,7 +61,7 @@ func (v *viewState) openSpans(id uint32, watermark int64) (spans []view.Span) {
 func (v *viewState) agg(id uint32) result.Agg {
 	a := result.Agg{Plain: v.list[id].agg}
 	if v.sketches != nil {
-		s := &v.cells.sketches[id]
+		s := &v.sketches[id]
 		a.Quantiles, a.Distinct = string(s.quantiles.Append(nil)), string(s.distinct.Append(nil))
 	}
 	return a
@@ -127,7 +127,7 @@ func (v *viewState) dump(refs map[uint32]int32, watermark int64, stats *ViewStat
 			must(slices.Contains(v.queue, due{v.sessions[id].queued, uint32(id)}), "a session without its entry")
 		}
 		if v.sketches != nil {
-			encoded += uint64(v.cells.sketches[id].encoded)
+			encoded += uint64(v.sketches[id].encoded)
 		}
 		lines = append(lines, fmt.Sprintf("cell %s %v %q %+v %v", v.id, spans[0], v.keys.text(c.key), v.agg(uint32(id)), told))
 	}
@@ -256,3 +256,10 @@ func (e *Engine) Walked(key []byte, start int64) (steps, milestones int) {
 
 // CellSize is the memory of a cell in bytes.
 const CellSize = unsafe.Sizeof(cell{})
+
+// MustApply is Apply where no limit is set.
+func (e *Engine) MustApply(b *Batch, out *Output) {
+	if err := e.Apply(b, out); err != nil {
+		panic(err)
+	}
+}

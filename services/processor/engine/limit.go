@@ -28,7 +28,7 @@ func (e *Engine) SetSilent(on bool) { e.silent = on }
 // exceeded returns an error if the record at cause made the numbers grow, from
 // what is given here, to above the limit.
 func (e *Engine) exceeded(keys, producers int) error {
-	what := ""
+	var what string
 	switch {
 	case e.keys.open > max(keys, e.limit):
 		what = "keys"

@@ -167,7 +167,7 @@ func (e *Engine) adopted() (Meta, error) {
 		return Meta{}, fmt.Errorf("cannot restore the state as of transaction %d: %w", m.Transaction, err)
 	}
 	e.load = nil
-	m.Meta.Stats = e.Stats()
+	m.Stats = e.Stats()
 	return m.Meta, nil
 }
 

@@ -278,13 +278,13 @@ func TestMisuse(t *testing.T) {
 	one := batch([]oracle.Record{{Offset: 5, Value: value(1, 3, 1)}})
 	two := batch([]oracle.Record{{Offset: 6, Value: value(1, 3, 1)}, {Offset: 7, Value: keyed("other", 3)}})
 	for name, misuse := range map[string]func(*engine.Engine){
-		"offset again":         func(e *engine.Engine) { e.Apply(one, &out); e.Apply(one, &out) },
-		"apply after flush":    func(e *engine.Engine) { e.Flush(&out); e.Apply(one, &out) },
+		"offset again":         func(e *engine.Engine) { e.MustApply(one, &out); e.MustApply(one, &out) },
+		"apply after flush":    func(e *engine.Engine) { e.Flush(&out); e.MustApply(one, &out) },
 		"flush twice":          func(e *engine.Engine) { e.Flush(&out); e.Flush(&out) },
-		"commit without flush": func(e *engine.Engine) { e.Apply(one, &out); e.Commit() },
-		"load too late":        func(e *engine.Engine) { e.Apply(one, &out); _ = e.Load(nil, nil) },
-		"flush after a limit":  func(e *engine.Engine) { e.SetLimit(1); e.Apply(two, &out); e.Flush(&out) },
-		"apply while loading":  func(e *engine.Engine) { _ = e.Load([]byte("\x02\x03p"), []byte{5}); e.Apply(one, &out) },
+		"commit without flush": func(e *engine.Engine) { e.MustApply(one, &out); e.Commit() },
+		"load too late":        func(e *engine.Engine) { e.MustApply(one, &out); _ = e.Load(nil, nil) },
+		"flush after a limit":  func(e *engine.Engine) { e.SetLimit(1); _ = e.Apply(two, &out); e.Flush(&out) },
+		"apply while loading":  func(e *engine.Engine) { _ = e.Load([]byte("\x02\x03p"), []byte{5}); e.MustApply(one, &out) },
 	} {
 		func() {
 			defer func() {
@@ -350,7 +350,7 @@ func FuzzLoad(f *testing.F) {
 		if m.Next > view.Horizon {
 			return
 		}
-		e.Apply(batch(log), &out)
+		e.MustApply(batch(log), &out)
 		e.Flush(&out)
 		e.Rollback()
 		if e.Dump() != before {

@@ -85,7 +85,7 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 			n++
 		}
 		out.Reset()
-		e.Apply(&b, &out)
+		e.MustApply(&b, &out)
 		e.Flush(&out)
 		e.Commit()
 	}

@@ -21,7 +21,7 @@ func (e *Engine) rowOf(v *viewState, id uint32, span view.Span, stage result.Sta
 	c := &v.list[id]
 	var s *sketches
 	if v.sketches != nil {
-		s = &v.cells.sketches[id]
+		s = &v.sketches[id]
 	}
 	e.emit(v, c.key, span, &c.agg, s, stage, by, out)
 }

@@ -60,7 +60,7 @@ func (e *Engine) mergeSessions(v *viewState, earlier, later uint32) {
 	v.touch(later, e.cause)
 	v.list[earlier].agg.Merge(v.list[later].agg)
 	if v.sketches != nil {
-		v.cells.sketches[earlier].merge(&v.cells.sketches[later])
+		v.sketches[earlier].merge(&v.sketches[later])
 	}
 	v.sessions[earlier].end = v.sessions[later].end
 	v.retract(later, e.cause)

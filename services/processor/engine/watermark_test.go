@@ -18,7 +18,7 @@ func feed(e *engine.Engine, values ...[]byte) []int64 {
 	var out engine.Output
 	var watermarks []int64
 	for i, v := range values {
-		e.Apply(batch([]oracle.Record{{Offset: int64(i), Value: v}}), &out)
+		e.MustApply(batch([]oracle.Record{{Offset: int64(i), Value: v}}), &out)
 		watermarks = append(watermarks, e.Stats().Watermark)
 	}
 	e.Flush(&out)

@@ -66,7 +66,7 @@ type delay struct {
 
 func (c *latencyCommand) measure(ctx context.Context, l *lab) error {
 	if l.small {
-		c.Rates, c.Seconds = []int{1000, 20_000}, min(c.Seconds, 5)
+		c.Rates, c.Seconds, c.Warmup = []int{1000, 20_000}, min(c.Seconds, 5), min(c.Warmup, 4)
 	}
 	var list []delay
 	for _, rate := range c.Rates {

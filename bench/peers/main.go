@@ -20,7 +20,7 @@ var options = config.Options{
 	Description: "Measure the processor against Kafka Streams, Flink and plain Go loops on the same records in the same Apache Kafka.",
 	Examples: `
 peers all                                             # everything, results into bench/peers/results
-peers all --small --out /tmp/smoke                    # the built-in week: does it all work? four minutes
+peers all --small --out /tmp/smoke                    # the built-in week: does it all work? some minutes
 peers throughput --engines parallax,flink-1s --runs 5 # two engines, five times in turns
 peers latency --rates 20000 --seconds 60              # one rate, a longer look
 peers scale --brokers 10.0.0.5:9092                   # against a Kafka that runs already`,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -150,7 +151,12 @@ func recorded(t *testing.T, path string) map[int32][]message {
 // figures are a report without what names the run and what a clock says.
 func figures(t *testing.T, r *report.Report) map[string]any {
 	t.Helper()
-	b, err := json.Marshal(r)
+	same := *r
+	same.Views = slices.Clone(r.Views)
+	for i := range same.Views { // of windows still open there are as many rows as there are commits
+		same.Views[i].Stages = report.Stages{Final: r.Views[i].Stages.Final}
+	}
+	b, err := json.Marshal(&same)
 	if err != nil {
 		t.Fatal(err)
 	}

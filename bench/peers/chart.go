@@ -12,7 +12,7 @@ import (
 
 const (
 	chartWidth = 860
-	labelWidth = 330
+	labelWidth = 360
 	barHeight  = 18
 	ours1st    = "#c2410c" // the first engine
 	others     = "#64748b"

@@ -37,13 +37,16 @@ var throughputEngines = []engine{
 	{name: "franz-scan", about: "Go loop, franz-go, JSON by hand; no changelog", every: 100 * time.Millisecond, kind: franz, with: []string{"-scan"}},
 }
 
+// latencyEngines stand beside the processor at each commit interval asked for.
 var latencyEngines = []engine{
-	{name: "parallax-5ms", about: "Parallax, commit 5 ms", every: 5 * time.Millisecond},
-	{name: "parallax-20ms", about: "Parallax, commit 20 ms", every: 20 * time.Millisecond},
-	{name: "parallax-100ms", about: "Parallax, commit 100 ms", every: 100 * time.Millisecond},
 	{name: "streams-20ms", about: "Kafka Streams " + kafkaVersion + ", in memory, commit 20 ms", every: 20 * time.Millisecond, kind: streams, with: []string{"-store=memory"}},
 	{name: "streams-100ms", about: "Kafka Streams " + kafkaVersion + ", in memory, commit 100 ms", every: 100 * time.Millisecond, kind: streams, with: []string{"-store=memory"}},
 	{name: "flink-100ms", about: "Flink " + flinkVersion + ", checkpoint 100 ms", every: 100 * time.Millisecond, kind: flink},
+}
+
+// prompt is the processor in its latency profile, committing so often.
+func prompt(every time.Duration) engine {
+	return engine{name: "parallax", about: fmt.Sprintf("Parallax, latency profile, commit %s", every), every: every, with: []string{"--profile", "latency"}}
 }
 
 // question is what is asked of an engine.

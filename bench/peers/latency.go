@@ -15,14 +15,18 @@ import (
 	"parallax.example/internal/kafka"
 )
 
-var defaultRates = []int{1000, 20_000, 50_000}
+var (
+	defaultRates  = []int{1000, 20_000, 50_000}
+	defaultCommit = []time.Duration{2 * time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond}
+)
 
 // latencyCommand measures how long a closed window's row takes to a reader.
 type latencyCommand struct {
 	Setup   `embed:""`
-	Rates   []int `default:"1000,20000,50000" placeholder:"N,…" help:"Events per second."`
-	Seconds int   `default:"20" help:"How long to measure at each rate."`
-	Warmup  int   `default:"10" help:"Seconds of load before that, for the JVMs."`
+	Rates   []int           `default:"1000,20000,50000" placeholder:"N,…" help:"Events per second."`
+	Commit  []time.Duration `default:"2ms,5ms,20ms,100ms" placeholder:"D,…" help:"Commit intervals of the processor."`
+	Seconds int             `default:"20" help:"How long to measure at each rate."`
+	Warmup  int             `default:"10" help:"Seconds of load before that, for the JVMs."`
 }
 
 // Validate reports what the tags cannot say.
@@ -31,6 +35,11 @@ func (c *latencyCommand) Validate() []config.Fault {
 	for _, r := range c.Rates {
 		if r < 1000 || r > 1_000_000 {
 			faults = append(faults, config.Faultf("--rates", "%d must be from 1000 to 1000000", r))
+		}
+	}
+	for _, d := range c.Commit {
+		if d < time.Millisecond || d > 5*time.Second {
+			faults = append(faults, config.Faultf("--commit", "%v must be from 1ms to 5s", d))
 		}
 	}
 	if c.Seconds < 1 || c.Seconds > 600 {
@@ -68,17 +77,22 @@ func (c *latencyCommand) measure(ctx context.Context, l *lab) error {
 	if l.small {
 		c.Rates, c.Seconds, c.Warmup = []int{1000, 20_000}, min(c.Seconds, 5), min(c.Warmup, 4)
 	}
+	var engines []engine
+	for _, d := range c.Commit {
+		engines = append(engines, prompt(d))
+	}
+	engines = c.chosen(append(engines, latencyEngines...))
 	var list []delay
 	for _, rate := range c.Rates {
 		p := newPlan(rate, time.Duration(c.Warmup+c.Seconds)*time.Second)
-		for _, e := range c.chosen(latencyEngines) {
+		for _, e := range engines {
 			d, err := l.delay(ctx, e, p, time.Duration(c.Warmup)*time.Second)
 			if err != nil {
 				return err
 			}
 			list = append(list, d)
-			l.progress("%6d/s  %-15s p50 %7.1f  p99 %7.1f  p99.9 %7.1f ms, %d rows, %.2f cores, broker %.2f, sender behind %.1f ms",
-				rate, e.name, d.P50, d.P99, d.P999, d.Rows, d.Cores, d.Broker, d.Behind)
+			l.progress("%6d/s  %-13s each %-5v p50 %7.1f  p99 %7.1f  p99.9 %7.1f ms, %d rows, %.2f cores, broker %.2f, sender behind %.1f ms",
+				rate, e.name, e.every, d.P50, d.P99, d.P999, d.Rows, d.Cores, d.Broker, d.Behind)
 		}
 	}
 	return l.write("latency", map[string]any{"machine": l.machine, "delays": list}, latencyPage(list, c), latencyChart(list, c.Rates))
@@ -262,7 +276,7 @@ The waiting that a slow sender hides is in the figures: they start at the planne
 func latencyChart(list []delay, rates []int) string {
 	var b []bar
 	for _, d := range list {
-		b = append(b, bar{fmt.Sprintf("%s at %s/s", d.Engine, figure(float64(d.Rate))), []float64{d.P50, d.P99}})
+		b = append(b, bar{fmt.Sprintf("%s at %s/s", d.About, figure(float64(d.Rate))), []float64{d.P50, d.P99}})
 	}
 	var at []string
 	for _, r := range rates {

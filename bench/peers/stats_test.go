@@ -28,13 +28,13 @@ func TestCosts(t *testing.T) {
 	var samples []sample
 	for _, x := range []struct {
 		engine     string
-		cpu, cpu12 time.Duration // ms
+		cpu, cpu12 int64 // ms
 	}{{"a", 10, 14}, {"b", 30, 50}, {"a", 100, 102}, {"b", 40, 50}, {"a", 20, 26}, {"b", 20, 50}} {
 		for _, s := range []struct {
 			set *set
 			cpu time.Duration
-		}{{small, x.cpu}, {large, x.cpu12}} {
-			samples = append(samples, sample{Engine: x.engine, Set: s.set.name, Events: s.set.events, CPU: s.cpu * time.Millisecond, Broker: s.cpu * time.Millisecond / 2, Wall: s.cpu * time.Millisecond * 2, Peak: int64(s.cpu)})
+		}{{small, time.Duration(x.cpu) * time.Millisecond}, {large, time.Duration(x.cpu12) * time.Millisecond}} {
+			samples = append(samples, sample{Engine: x.engine, Set: s.set.name, Events: s.set.events, CPU: s.cpu, Broker: s.cpu / 2, Wall: 2 * s.cpu, Peak: s.cpu.Milliseconds()})
 		}
 	}
 	samples = append(samples, sample{Engine: "c", Set: "small", Events: 1000})
@@ -147,8 +147,8 @@ func TestLive(t *testing.T) {
 			cells[cell{string(k), h * hour}] = figures{}
 		}
 	}
-	for lateness, want := range map[time.Duration]int{0: 4, 1: 5, 2: 6, 8: 6, 9: 7, 10: 10, 100: 10} {
-		if got := live(cells, lateness*time.Hour); got != want {
+	for lateness, want := range map[int]int{0: 4, 1: 5, 2: 6, 8: 6, 9: 7, 10: 10, 100: 10} {
+		if got := live(cells, time.Duration(lateness)*time.Hour); got != want {
 			t.Errorf("%d cells are open with %d h of lateness, want %d", got, lateness, want)
 		}
 	}

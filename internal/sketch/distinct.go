@@ -16,6 +16,7 @@ const (
 	maxRank   = 64 - precision + 1
 
 	rankBits = 6 // low bits of a sparse word; the register's number is above them
+	rankMask = 1<<rankBits - 1
 
 	// denseWords words hold all registers; a sparse list is shorter.
 	denseWords = registers / 4
@@ -24,7 +25,8 @@ const (
 // Distinct counts different subjects by HyperLogLog with 4,096 registers: a
 // register keeps the largest rank, the place of the first 1 bit, among the
 // hashes that chose it. The zero value is empty. It takes 24 bytes, and 4 for
-// each register in use, of at most 4,096.
+// each register in use, or 4,096 for all of them: from 1,024 registers in use on,
+// or, after a merge, from 512.
 type Distinct struct {
 	// words are a sparse list, one word for each register that is not 0, or, when
 	// there are denseWords of them, all registers, one byte each, four to a word.
@@ -69,29 +71,28 @@ func (d *Distinct) densify() {
 	d.words = slices.Grow(d.words[:0], denseWords)[:denseWords]
 	clear(d.words)
 	for _, w := range sparse {
-		d.raise(w>>rankBits, w%(1<<rankBits))
+		d.raise(w>>rankBits, w&rankMask)
 	}
 }
 
-// Merge takes in all subjects of o.
+// Merge takes in all subjects of o. It goes by the lengths of both lists, not by
+// that of their union, which would cost a pass of its own.
 func (d *Distinct) Merge(o *Distinct) {
-	switch {
-	case o.dense():
-		if !d.dense() {
-			d.densify()
-		}
-		for i, w := range o.words {
-			d.words[i] = maxBytes(d.words[i], w)
-		}
-	case !d.dense() && union(d.words, o.words, rankBits) < denseWords:
-		d.words = merge(d.words, o.words, rankBits, func(a, b uint32) uint32 { return max(a, b) })
-	default:
-		if !d.dense() {
-			d.densify()
-		}
+	if len(d.words)+len(o.words) < denseWords {
+		d.words = merge(d.words, o.words, rankMask, func(a, b uint32) uint32 { return max(a, b) })
+		return
+	}
+	if !d.dense() {
+		d.densify()
+	}
+	if !o.dense() {
 		for _, w := range o.words {
-			d.raise(w>>rankBits, w%(1<<rankBits))
+			d.raise(w>>rankBits, w&rankMask)
 		}
+		return
+	}
+	for i, w := range o.words {
+		d.words[i] = maxBytes(d.words[i], w)
 	}
 }
 
@@ -134,7 +135,11 @@ func (d *Distinct) Decode(b []byte) error {
 		if rank == 0 || rank > maxRank {
 			return d.refuse(fmt.Errorf("register %d has rank %d, not from 1 to %d", register, rank, maxRank))
 		}
-		d.raise(register, rank)
+		if len(d.words) < denseWords-1 { // sparse; registers ascend
+			d.words = append(d.words, register<<rankBits|rank)
+		} else {
+			d.raise(register, rank)
+		}
 		next, b = register+1, rest
 	}
 	return nil
@@ -151,7 +156,7 @@ func (d *Distinct) all() func(yield func(register, rank uint32) bool) {
 		dense := d.dense()
 		for i, w := range d.words {
 			if !dense {
-				if !yield(w>>rankBits, w%(1<<rankBits)) {
+				if !yield(w>>rankBits, w&rankMask) {
 					return
 				}
 				continue

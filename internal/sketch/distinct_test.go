@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -98,10 +99,24 @@ func TestDistinctChangesForm(t *testing.T) {
 		}
 		added, merged := distinctOf(hashes...), distinctOf(hashes[:n/2]...)
 		merged.Merge(distinctOf(hashes[n/3:]...))
-		for _, d := range []*sketch.Distinct{added, merged} {
+		halves := distinctOf(hashes[:n/2]...)
+		halves.Merge(distinctOf(hashes[n/2:]...))
+		for _, d := range []*sketch.Distinct{added, merged, halves} {
 			if got, want := d.Append(nil), naive(hashes); !bytes.Equal(got, want) {
 				t.Errorf("%d registers: got %x, want %x", n, got, want)
 			}
+		}
+	}
+}
+
+// Itself, also when two of its lists do not fit a sparse one.
+func TestDistinctMergesItself(t *testing.T) {
+	for _, n := range []int{0, 7, 511, 600, 5000} {
+		hashes := subjects(1, n)
+		d := distinctOf(hashes...)
+		d.Merge(d)
+		if got, want := d.Append(nil), naive(hashes); !bytes.Equal(got, want) {
+			t.Errorf("%d subjects: got %x, want %x", n, got, want)
 		}
 	}
 }
@@ -245,15 +260,19 @@ func BenchmarkDistinctAdd(b *testing.B) {
 }
 
 func BenchmarkDistinctMerge(b *testing.B) {
-	for name, n := range map[string]int{"7": 7, "300": 300, "10000": 10_000} {
-		b.Run(name, func(b *testing.B) {
+	benchmarkMerge(b, func(n int, seed uint64) *sketch.Distinct { return distinctOf(subjects(seed, n)...) })
+}
+
+func BenchmarkDistinctDecode(b *testing.B) {
+	for _, n := range []int{7, 300, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			b.ReportAllocs()
-			x, y := distinctOf(subjects(1, n)...), distinctOf(subjects(2, n)...)
 			var d sketch.Distinct
+			encoded := distinctOf(subjects(1, n)...).Append(nil)
 			for b.Loop() {
-				d.Reset()
-				d.Merge(x)
-				d.Merge(y)
+				if err := d.Decode(encoded); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -48,7 +48,7 @@ func (h *Histogram) Add(v int64) {
 
 // Merge takes all values of o in.
 func (h *Histogram) Merge(o *Histogram) {
-	h.words = merge(h.words, o.words, countBits, func(a, b uint64) uint64 {
+	h.words = merge(h.words, o.words, maxCount, func(a, b uint64) uint64 {
 		return a + min(b&maxCount, maxCount-a&maxCount)
 	})
 }

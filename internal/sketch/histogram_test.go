@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -251,12 +252,49 @@ func BenchmarkHistogramAdd(b *testing.B) {
 }
 
 func BenchmarkHistogramMerge(b *testing.B) {
+	benchmarkMerge(b, func(n int, seed uint64) *sketch.Histogram {
+		h := new(sketch.Histogram)
+		for _, hash := range subjects(seed, n) {
+			h.Add(int64(hash>>54) - 512)
+		}
+		return h
+	})
+}
+
+// benchmarkMerge merges two sketches of some events, of sizes as those of a
+// pane, of the sum of some, and of a window. They are not the same two again and
+// again: a processor would learn by heart which way each branch goes.
+func benchmarkMerge[S interface {
+	Reset()
+	Merge(S)
+}](b *testing.B, of func(events int, seed uint64) S) {
+	for _, sizes := range [][2]int{{7, 7}, {300, 0}, {0, 300}, {300, 7}, {7, 300}, {300, 300}, {60, 25}, {25, 60}, {10_000, 10_000}} {
+		b.Run(fmt.Sprintf("%d into %d", sizes[1], sizes[0]), func(b *testing.B) {
+			b.ReportAllocs()
+			var pairs [64][2]S
+			for i := range pairs {
+				pairs[i] = [2]S{of(sizes[0], uint64(2*i)), of(sizes[1], uint64(2*i+1))}
+			}
+			sum := of(0, 0)
+			for i := 0; b.Loop(); i++ {
+				sum.Reset()
+				sum.Merge(pairs[i%64][0])
+				sum.Merge(pairs[i%64][1])
+			}
+		})
+	}
+}
+
+func BenchmarkHistogramDecode(b *testing.B) {
 	b.ReportAllocs()
-	x, y := histogramOf(1, 5, 9, -14, 22, 7, 130), histogramOf(5, 3, 7, 22, -60, 2, 0)
 	var h sketch.Histogram
+	for i := range int64(300) {
+		h.Add(i * i)
+	}
+	encoded := h.Append(nil)
 	for b.Loop() {
-		h.Reset()
-		h.Merge(x)
-		h.Merge(y)
+		if err := h.Decode(encoded); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -46,39 +46,29 @@ func search[W uint32 | uint64](list []W, w W) int {
 	return int(low)
 }
 
-// merge puts b's words into a, from the back and in place; join makes one word
-// of two with the same number.
-func merge[W uint32 | uint64](a, b []W, payload int, join func(W, W) W) []W {
-	n := union(a, b, payload)
-	i, j := len(a)-1, len(b)-1
-	a = slices.Grow(a, n-len(a))[:n]
-	for k := n - 1; j >= 0; k-- {
-		switch {
-		case i < 0 || a[i]>>payload < b[j]>>payload:
-			a[k], j = b[j], j-1
-		case a[i]>>payload > b[j]>>payload:
-			a[k], i = a[i], i-1
+// merge puts b's words into a, in one pass from the back and in place; join makes
+// one word of two with the same number, and payload is the mask of the low bits.
+// How many of those there are would take a pass of its own, so a gets room for
+// all of both, and the gap that is left is closed at the end.
+func merge[W uint32 | uint64](a, b []W, payload W, join func(W, W) W) []W {
+	i, j, k := len(a), len(b), len(a)+len(b) // so many are left, and their room
+	a = slices.Grow(a, j)[:k]
+	for i > 0 && j > 0 {
+		k--
+		switch x, y := a[i-1], b[j-1]; {
+		case x > y|payload:
+			i--
+			a[k] = x
+		case y > x|payload:
+			j--
+			a[k] = y
 		default:
-			a[k], i, j = join(a[i], b[j]), i-1, j-1
+			i--
+			j--
+			a[k] = join(x, y)
 		}
 	}
-	return a
-}
-
-// union counts the different numbers of both lists.
-func union[W uint32 | uint64](a, b []W, payload int) int {
-	n := len(a) + len(b)
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		x, y := a[i]>>payload, b[j]>>payload
-		if x == y {
-			n--
-		}
-		if x <= y {
-			i++
-		}
-		if y <= x {
-			j++
-		}
-	}
-	return n
+	k -= j
+	copy(a[k:], b[:j])
+	return a[:i+copy(a[i:], a[k:])]
 }

@@ -28,6 +28,13 @@ func (l *lab) process() {
 	r.stop()
 }
 
+// within is how long a change may take.
+func (l *lab) within() context.Context {
+	ctx, cancel := context.WithTimeout(l.t.Context(), 2*patience)
+	l.t.Cleanup(cancel)
+	return ctx
+}
+
 // ask changes the views that are asked from now on.
 func (l *lab) ask(text string) { l.views, l.changed = l.parse(text), true }
 
@@ -79,7 +86,7 @@ func TestReset(t *testing.T) {
 					t.Errorf("after an interrupted reset the processor ends with: %v", err)
 				}
 			}
-			must(t, task.Reset(t.Context(), l.config("slot-0"), []string{"hourly", "visits"}))
+			must(t, task.Reset(l.within(), l.config("slot-0"), []string{"hourly", "visits"}))
 			l.fill(2, 300, true)
 			l.process()
 			l.sinceOffsets(from)
@@ -132,7 +139,7 @@ func TestRebuild(t *testing.T) {
 	l.await("the end", l.drained(r), r)
 	r.stop()
 	l.ask(changed)
-	must(t, task.Rebuild(t.Context(), l.config(""), []string{"hourly", "visits"}, nil))
+	must(t, task.Rebuild(l.within(), l.config(""), []string{"hourly", "visits"}, nil))
 	l.fill(2, 20, true)
 	c = l.config("slot-0")
 	c.CommitRecords, c.CommitInterval = 1<<20, time.Second
@@ -170,7 +177,7 @@ func TestRebuildBesideARunningProcessor(t *testing.T) {
 		return nil
 	}
 	rebuilt := make(chan error, 1)
-	go func() { rebuilt <- task.Rebuild(t.Context(), c, []string{"hourly", "visits"}, nil) }()
+	go func() { rebuilt <- task.Rebuild(l.within(), c, []string{"hourly", "visits"}, nil) }()
 	l.fill(2, 400, false)
 	must(t, <-rebuilt)
 	err := old.wait()
@@ -202,7 +209,7 @@ func TestRebuildIsInterrupted(t *testing.T) {
 			l.process()
 			l.ask(changed)
 			c := l.config("")
-			c.RestoreStall = 500 * time.Millisecond // so that the group gives the frozen one up soon
+			c.RestoreStall = time.Second // so that the group gives the frozen one up soon
 			frozen, thaw := make(chan struct{}), make(chan struct{})
 			var changing, once atomic.Bool
 			c.Probe = func(s task.Step, partition int32) error {
@@ -216,14 +223,14 @@ func TestRebuildIsInterrupted(t *testing.T) {
 				return nil
 			}
 			first := make(chan error, 1)
-			go func() { first <- task.Rebuild(t.Context(), c, []string{"hourly", "visits"}, nil) }()
+			go func() { first <- task.Rebuild(l.within(), c, []string{"hourly", "visits"}, nil) }()
 			select {
 			case <-frozen: // for good: a kill
 			case err := <-first:
 				t.Fatalf("it was not interrupted: %v", err)
 			}
 			l.fill(2, 100, false)
-			err := task.Rebuild(t.Context(), l.config(""), []string{"hourly", "visits"}, nil)
+			err := task.Rebuild(l.within(), l.config(""), []string{"hourly", "visits"}, nil)
 			var refused *task.Refusal
 			if at.step == task.Committed && at.partition == 3 {
 				if !errors.As(err, &refused) || !strings.Contains(err.Error(), "answers it already") {
@@ -249,8 +256,8 @@ func TestChangeRefuses(t *testing.T) {
 	r := l.start(l.config("slot-0"))
 	l.await("the end", l.drained(r), r)
 	l.ask(changed)
-	reset := func(names ...string) error { return task.Reset(t.Context(), l.config(""), names) }
-	rebuild := func(names ...string) error { return task.Rebuild(t.Context(), l.config(""), names, nil) }
+	reset := func(names ...string) error { return task.Reset(l.within(), l.config(""), names) }
+	rebuild := func(names ...string) error { return task.Rebuild(l.within(), l.config(""), names, nil) }
 	check := func(err error, want string) {
 		t.Helper()
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -194,10 +194,12 @@ func sessions(v *view.View, valid []verdict, all bool) (map[result.Cell]*result.
 		e := &j.record.Event
 		joined := session{view.Span{Start: e.Time, End: e.Time + v.Window.Gap}, []*event.Event{e}}
 		own := joined.span
+		over := !all && v.Closed(own.End, j.before) // so it moves no start
 		var others []session
 		for _, s := range byKey[string(e.Key)] {
 			open := all || !v.Closed(s.span.End, j.before)
-			if open && s.span.Start < own.End && own.Start < s.span.End {
+			within := s.span.Start <= own.Start || !over
+			if open && within && s.span.Start < own.End && own.Start < s.span.End {
 				joined.span.Start = min(joined.span.Start, s.span.Start)
 				joined.span.End = max(joined.span.End, s.span.End)
 				joined.events = append(joined.events, s.events...)
@@ -205,7 +207,7 @@ func sessions(v *view.View, valid []verdict, all bool) (map[result.Cell]*result.
 				others = append(others, s)
 			}
 		}
-		if !all && len(joined.events) == 1 && v.Closed(own.End, j.before) {
+		if over && len(joined.events) == 1 {
 			late = append(late, Exclusion{Offset: j.offset, Span: own, Watermark: j.before})
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"parallax.example/internal/event"
 	"parallax.example/internal/oracle"
@@ -137,30 +138,72 @@ views: [{name: s, window: {session: 10s}, lateness: 5s}]
 `)
 	v := &f.Views[0]
 	records := log(
-		ev(1, 100, 1),   // 0: [100, 110)
-		ev(2, 110, 2),   // 2: [110, 120) only touches
-		ev(3, 105, 4),   // 4: joins both: [100, 120)
-		ev(4, 98, 8),    // 6: moves the start: [98, 120)
-		ev(5, 126, 16),  // 8: [126, 136); nothing closes: 120+5 ≤ 110 is false before, 125 ≤ 126 after: [98, 120) closes
-		ev(6, 119, 32),  // 10: overlaps the closed one and [126, 136): joins the open one: [119, 136)
-		ev(7, 108, 64),  // 12: its own [108, 118) would be closed: late
-		ev(8, 112, 128), // 14: overlaps the open one, [119, 136), and joins it
+		ev(1, 100, 1),     // 0: [100, 110)
+		ev(2, 110, 2),     // 2: [110, 120) only touches
+		ev(3, 105, 4),     // 4: joins both: [100, 120)
+		ev(4, 98, 8),      // 6: moves the start: [98, 120)
+		ev(5, 126, 16),    // 8: [126, 136); nothing closes: 120+5 ≤ 110 is false before, 125 ≤ 126 after: [98, 120) closes
+		ev(6, 119, 32),    // 10: overlaps the closed one and [126, 136): joins the open one: [119, 136)
+		ev(7, 108, 64),    // 12: its own [108, 118) would be closed: late
+		ev(8, 112, 128),   // 14: own [112, 122) is open and overlaps the open one, [119, 136): joins it
+		ev(9, 110, 256),   // 16: own [110, 120) would be closed and overlaps the open one, but begins before it: late
+		ev(10, 140, 512),  // 18: no overlap: [140, 150)
+		ev(11, 111, 1024), // 20: own [111, 121) is closed and before [112, 136): late
+		ev(12, 115, 2048), // 22: own [115, 125) is closed, but falls into the open one, [112, 136): counted
 	)
 	want := &oracle.Answer{
-		Rows:     map[result.Cell]result.Agg{cell(v, 98, 120): agg(1, 2, 4, 8)},
-		Open:     map[result.Cell]result.Agg{cell(v, 112, 136): agg(16, 32, 128)},
+		Rows: map[result.Cell]result.Agg{cell(v, 98, 120): agg(1, 2, 4, 8)},
+		Open: map[result.Cell]result.Agg{
+			cell(v, 112, 136): agg(16, 32, 128, 2048),
+			cell(v, 140, 150): agg(512),
+		},
 		ClosedAt: map[result.Cell]int64{cell(v, 98, 120): 8},
-		Excluded: []oracle.Exclusion{{Offset: 12, Cause: result.Late, View: v.ID(), Span: cell(v, 108, 118).Span, Watermark: 126 * second}},
+		Excluded: []oracle.Exclusion{
+			{Offset: 12, Cause: result.Late, View: v.ID(), Span: cell(v, 108, 118).Span, Watermark: 126 * second},
+			{Offset: 16, Cause: result.Late, View: v.ID(), Span: cell(v, 110, 120).Span, Watermark: 126 * second},
+			{Offset: 20, Cause: result.Late, View: v.ID(), Span: cell(v, 111, 121).Span, Watermark: 140 * second},
+		},
 		Counts: map[int32]*oracle.Counts{0: {
-			Records: 8, Valid: 8, Counted: map[string]uint64{v.ID(): 7}, Late: map[string]uint64{v.ID(): 1}, Watermark: 126 * second,
+			Records: 12, Valid: 12, Counted: map[string]uint64{v.ID(): 9}, Late: map[string]uint64{v.ID(): 3}, Watermark: 140 * second,
 		}},
 	}
 	if diff := cmp.Diff(want, oracle.Stream(f, records)); diff != "" {
 		t.Errorf("stream (-want +got):\n%s", diff)
 	}
 	all := oracle.All(f, records)
-	whole := map[result.Cell]result.Agg{cell(v, 98, 136): agg(1, 2, 4, 8, 16, 32, 64, 128)}
+	whole := map[result.Cell]result.Agg{
+		cell(v, 98, 136):  agg(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 2048),
+		cell(v, 140, 150): agg(512),
+	}
 	if diff := cmp.Diff(whole, all.Open); diff != "" || len(all.Rows) != 0 {
 		t.Errorf("all (-want +got):\n%s%v", diff, all.Rows)
 	}
+}
+
+// A start names a session of a key for good. (Once, an event in time that was
+// over could join an open session that began after it, and so move its start to
+// that of a closed one.)
+func TestSessionsHaveTheirOwnStarts(t *testing.T) {
+	f := file(t, `
+time: {believed: {count: 1, of: 1}}
+views: [{name: s, window: {session: 5s}, lateness: 2s}]
+`)
+	rapid.Check(t, func(t *rapid.T) {
+		var values [][]byte
+		now := int64(100)
+		for i := range rapid.IntRange(1, 60).Draw(t, "events") {
+			now += rapid.Int64Range(0, 4).Draw(t, "step")
+			values = append(values, ev(uint64(i), now-rapid.Int64Range(0, 20).Draw(t, "behind"), 1))
+		}
+		a := oracle.Stream(f, log(values...))
+		starts := map[int64]view.Span{}
+		for _, cells := range []map[result.Cell]result.Agg{a.Rows, a.Open} {
+			for c := range cells {
+				if other, twice := starts[c.Span.Start]; twice {
+					t.Fatalf("%v and %v have one start", c.Span, other)
+				}
+				starts[c.Span.Start] = c.Span
+			}
+		}
+	})
 }

@@ -321,12 +321,14 @@ views: [{name: s, window: {session: 10s}, lateness: 5s}]
 		125, // 4: closes it
 		119, // 5: beside the closed one it joins [125, 135)
 		109, // 6: [109, 119) only touches what is open, and is late
-		110, // 7: [110, 120) would be closed, but joins [119, 135)
+		110, // 7: [110, 120) would be closed, and begins before [119, 135): late
 	} {
 		add("k", at*1_000_000)
 	}
 	add("l", 110_000_000) // 8: at 125 s its [110, 120) is closed: late
 	add("l", 110_000_001) // 9: a microsecond more
+	add("k", 139_000_000) // 10: [139, 149)
+	add("k", 121_000_000) // 11: [121, 131) would be closed, but falls into [119, 135), which is open
 	writeLake(t, c.Lake, 1, log, []int{5}, 0)
 	if _, err := run(t, c); err != nil {
 		t.Fatal(err)
@@ -337,7 +339,7 @@ views: [{name: s, window: {session: 10s}, lateness: 5s}]
 	for _, j := range g.judged {
 		late = append(late, j.Offset)
 	}
-	if !slices.Equal(late, []int64{6, 8}) {
+	if !slices.Equal(late, []int64{6, 7, 8}) {
 		t.Errorf("late are %v", late)
 	}
 }

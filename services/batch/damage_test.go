@@ -81,7 +81,7 @@ func TestGoldenFiles(t *testing.T) {
 	for _, f := range s.Files {
 		got = append(got, f.Path)
 	}
-	want := []string{"judgements/part-00000-e415cb17.parquet", "rows/part-00000-e5a1d43d.parquet"}
+	want := []string{"judgements/part-00000-b325a320.parquet", "rows/part-00000-2492432f.parquet"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

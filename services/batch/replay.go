@@ -118,15 +118,15 @@ func streamed(v *view.View, events []sessionEvent) (done []session, late []int) 
 			last++
 		}
 		switch {
+		case v.Closed(own.End, e.watermark) && (first == last || open[first].Start > e.time):
+			late = append(late, i)
+			continue
 		case first < last:
 			for k := first + 1; k < last; k++ {
 				open[first].End = open[k].End
 				open[first].merge(&open[k].state)
 			}
 			open = slices.Delete(open, first+1, last)
-		case v.Closed(own.End, e.watermark):
-			late = append(late, i)
-			continue
 		default:
 			open = slices.Insert(open, first, session{Span: own})
 		}

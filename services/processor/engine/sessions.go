@@ -17,7 +17,8 @@ type retraction struct {
 }
 
 // placeSession puts the event into the session it overlaps, or between two of
-// which it makes one, or into its own; but if that would be closed it is late.
+// which it makes one, or into its own. If its own would be closed it is late,
+// unless it falls into a session: no start moves back into time that is over.
 func (e *Engine) placeSession(v *viewState, stats *ViewStats, key *eventKey, out *Output) {
 	ev := &e.record.Event
 	own := view.Span{Start: ev.Time, End: ev.Time + v.def.Window.Gap}
@@ -25,12 +26,13 @@ func (e *Engine) placeSession(v *viewState, stats *ViewStats, key *eventKey, out
 	if key.known {
 		before, after = v.seek(key.id, own.End-1)
 	}
-	if before == 0 || v.sessions[before-1].end <= own.Start {
-		if v.def.Closed(own.End, e.clock.watermark) {
-			stats.Late++
-			e.excludeLate(v, own, out)
-			return
-		}
+	alone := before == 0 || v.sessions[before-1].end <= own.Start
+	if v.def.Closed(own.End, e.clock.watermark) && (alone || v.list[before-1].start > own.Start) {
+		stats.Late++
+		e.excludeLate(v, own, out)
+		return
+	}
+	if alone {
 		before = e.newSession(v, e.intern(key), own, before, after) + 1
 		stats.Cells++
 	} else if earlier := v.list[before-1].earlier; earlier != 0 && v.sessions[earlier-1].end > own.Start {

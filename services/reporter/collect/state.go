@@ -160,16 +160,12 @@ func (s *State) follows(v *viewState, cell result.Cell, r *result.Result, arriva
 		s.rows[key] = last
 	case next.offset < last.offset || next.transaction < last.transaction || next.transaction == last.transaction && next.ordinal <= last.ordinal:
 		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
-	case last.stage == result.Final && !(session && next.end > last.end):
-		// A later session can begin where a closed one did, and then ends after it.
+	case last.stage == result.Final || last.stage == result.Retracted:
 		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
 		if r.Stage != result.Final {
 			return false
 		}
-	case last.stage == result.Retracted && r.Stage == result.Retracted:
-		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
-		return false
-	case session && last.stage != result.Retracted && r.Stage != result.Retracted && next.end < last.end:
+	case session && r.Stage != result.Retracted && next.end < last.end:
 		s.fault(v.View, cell, fmt.Sprintf("%s ends before %s", next, last))
 	}
 	*last = next

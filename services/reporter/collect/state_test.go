@@ -133,16 +133,15 @@ func TestSessions(t *testing.T) {
 	feed(t, s,
 		session(f, result.Early, 1, 0, 30), session(f, result.OnTime, 2, 0, 50), session(f, result.Final, 3, 0, 70),
 		session(f, result.Early, 4, 100, 130), session(f, result.Retracted, 5, 100, 130), session(f, result.Early, 6, 90, 130),
-		// Events that bridge an open and a closed session can bring a start back.
-		session(f, result.Early, 7, 0, 130), session(f, result.Retracted, 8, 90, 130),
-		session(f, result.Final, 9, 0, 150))
+		session(f, result.Early, 7, 59, 130), session(f, result.Retracted, 8, 90, 130),
+		session(f, result.Final, 9, 59, 150))
 	got := s.Stream()
 	if len(got.Faults) != 0 || len(got.Final) != 2 {
 		t.Errorf("%d final rows, faults %+v", len(got.Final), got.Faults)
 	}
 	v := s.Snapshot().Views[1]
 	want := report.Stages{Early: 4, OnTime: 1, Final: 2, Retracted: 2}
-	if v.Stages != want || got.Stages[f.Views[1].ID()] != want || v.Total.Count != 2 || len(v.Windows) != 1 || v.Windows[0].Start != 0 {
+	if v.Stages != want || got.Stages[f.Views[1].ID()] != want || v.Total.Count != 2 || len(v.Windows) != 2 || v.Windows[0].Start != 0 {
 		t.Errorf("%+v", v)
 	}
 }
@@ -155,6 +154,8 @@ func TestBreachesOfSessions(t *testing.T) {
 		"a final row is retracted":         {session(f, result.Final, 1, 0, 30), session(f, result.Retracted, 2, 0, 30)},
 		"it shrinks":                       {session(f, result.Early, 1, 0, 60), session(f, result.Early, 2, 0, 50)},
 		"it is final twice":                {session(f, result.Final, 1, 0, 60), session(f, result.Final, 2, 0, 60)},
+		"a start that was retracted":       {session(f, result.Early, 1, 20, 60), session(f, result.Retracted, 2, 20, 60), session(f, result.Early, 3, 20, 60)},
+		"another one has its start":        {session(f, result.Final, 1, 0, 60), session(f, result.Final, 2, 0, 90)},
 		"an open row after the final one":  {session(f, result.Final, 1, 0, 60), session(f, result.OnTime, 2, 0, 60)},
 	} {
 		s := collect.NewState(f)

@@ -122,11 +122,17 @@ func (q *lanes) wait(d time.Duration) error {
 // after a seek has an older version, and librdkafka drops that itself.
 func (l *lane) drop() { C.lane_drop(l.c) }
 
+// perCall bounds the records of one call into C, to some microseconds: of a call
+// that takes 20 µs or more the Go scheduler thinks that it blocks, and wakes
+// another thread to take over, again and again.
+const perCall = 64
+
 // read appends to b at most room records, and beyond limit bytes less than one
 // record. It returns what it appended, and an error that stood behind that.
 func (l *lane) read(b *Batch, keys bool, room, limit int) (records, bytes int, err error) {
 	for room > 0 && limit > 0 {
-		n := l.copy(b, keys, room, limit)
+		asked := min(room, perCall)
+		n := l.copy(b, keys, asked, limit)
 		records += n.records
 		bytes += n.bytes
 		room -= n.records
@@ -134,11 +140,12 @@ func (l *lane) read(b *Batch, keys bool, room, limit int) (records, bytes int, e
 		switch {
 		case l.c.error != 0:
 			return records, bytes, ck.NewError(ck.ErrorCode(l.c.error), C.GoString(&l.c.error_text[0]), false)
-		case l.c.data_need == 0 && l.c.key_need == 0:
+		case l.c.data_need > 0 || l.c.key_need > 0:
+			b.Data = slices.Grow(b.Data, max(int(l.c.data_need), 64<<10))
+			b.KeyData = slices.Grow(b.KeyData, int(l.c.key_need))
+		case n.records < asked:
 			return records, bytes, nil
 		}
-		b.Data = slices.Grow(b.Data, max(int(l.c.data_need), 64<<10))
-		b.KeyData = slices.Grow(b.KeyData, int(l.c.key_need))
 	}
 	return records, bytes, nil
 }

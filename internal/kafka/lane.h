@@ -6,7 +6,7 @@
 
 // Messages that are taken from the queue at once: few enough that they are
 // still in the cache when they are copied and freed.
-enum { LANE_KEPT = 256 };
+enum { LANE_KEPT = 64 };
 
 typedef struct {
         rd_kafka_queue_t *queue;

@@ -11,8 +11,9 @@ typedef struct {
         uint8_t keyless, tombstone;
 } entry;
 
-// produce_all hands n records to the producer, topic by topic, all to one
-// partition, copying them. at and topic say where to begin and, after an error,
-// where to go on. It returns 0 or the library's error code.
-int produce_all(rd_kafka_topic_t **topics, int topic_count, int32_t partition, const uint8_t *data,
-                const entry *entries, int n, int *topic, int *at);
+// produce_some hands some of n records to the producer, all to one partition,
+// copying them. Records go topic by topic: topic and at say where to begin, and
+// are moved to where to go on, also after an error. It returns 0 or the library's
+// error code.
+int produce_some(rd_kafka_topic_t **topics, int32_t partition, const uint8_t *data, const entry *entries, int n,
+                 int *topic, int *at);

@@ -141,17 +141,18 @@ func (h *handles) produce(r *Records, deadline time.Time) (refused int, err erro
 		return 0, err
 	}
 	var topic, at C.int
-	for {
-		code := ck.ErrorCode(C.produce_all(&h.list[0], C.int(len(h.list)), C.int32_t(r.Partition),
-			(*C.uint8_t)(unsafe.SliceData(present(r.Data))), (*C.entry)(unsafe.Pointer(&r.Entries[0])), C.int(len(r.Entries)), &topic, &at))
+	for int(topic) < len(h.list) {
+		code := ck.ErrorCode(C.produce_some(&h.list[0], C.int32_t(r.Partition), (*C.uint8_t)(unsafe.SliceData(present(r.Data))),
+			(*C.entry)(unsafe.Pointer(&r.Entries[0])), C.int(len(r.Entries)), &topic, &at))
 		if code == ck.ErrNoError {
-			return 0, nil
+			continue
 		}
 		if code != ck.ErrQueueFull || !time.Now().Before(deadline) {
 			return int(at), ck.NewError(code, "", false)
 		}
 		time.Sleep(time.Millisecond) // room comes when the broker acknowledges
 	}
+	return 0, nil
 }
 
 // close must come before the client's own Close.

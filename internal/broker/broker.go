@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -70,7 +71,17 @@ func Start(c Config) (*Broker, error) {
 		listener.Close()
 		return nil, fmt.Errorf("cannot start the embedded broker: %w", err)
 	}
+	cluster.ControlKey(int16(kmsg.Fetch), unboundedInAll)
 	return &Broker{cluster: cluster, addr: listener.Addr().String()}, nil
+}
+
+// unboundedInAll lifts the bound of a fetch over all partitions together; the
+// bound of each partition stays. Where kfake ends an answer for the former, it
+// leaves out which transactions of the last partition were aborted, and a reader
+// of committed records would be given theirs.
+func unboundedInAll(r kmsg.Request) (kmsg.Response, error, bool) {
+	r.(*kmsg.FetchRequest).MaxBytes = math.MaxInt32
+	return nil, nil, false
 }
 
 // Addr returns host:port, ready for a client's bootstrap list.

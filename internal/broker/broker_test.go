@@ -143,3 +143,54 @@ func TestDataDirKeepsRecords(t *testing.T) {
 		t.Error("an impossible data directory was accepted")
 	}
 }
+
+// What an aborted transaction wrote stays invisible, also where an answer is full
+// in the middle of it. (kfake told the reader nothing of the transaction then.)
+func TestAbortedRecordsStayInvisible(t *testing.T) {
+	b := start(t, broker.Config{})
+	create := kmsg.NewPtrCreateTopicsRequest()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "t", 2, 1
+	create.Topics, create.TimeoutMillis = append(create.Topics, topic), 1000
+	if _, err := create.RequestWith(within(t), client(t, b.Addr())); err != nil {
+		t.Fatal(err)
+	}
+	p, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.TransactionalID("writer"), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DefaultProduceTopic("t"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	write := func(value string, times int, end kgo.TransactionEndTry) {
+		if err := p.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range times { // each a batch of its own
+			if err := p.ProduceSync(within(t), &kgo.Record{Partition: int32(i % 2), Value: []byte(value)}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.EndTransaction(within(t), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Repeat("aborted ", 1000), 40, kgo.TryAbort)
+	write("committed", 2, kgo.TryCommit)
+	r, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ConsumeTopics("t"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(100_000), kgo.FetchMaxPartitionBytes(80_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for committed := 0; committed < 2; {
+		fetches := r.PollFetches(within(t))
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("after %d committed records: %v", committed, err)
+		}
+		for _, record := range fetches.Records() {
+			if string(record.Value) != "committed" {
+				t.Fatalf("partition %d gives the aborted record at %d", record.Partition, record.Offset)
+			}
+			committed++
+		}
+	}
+}

@@ -243,7 +243,7 @@ func TestRebuildIsInterrupted(t *testing.T) {
 			l.process()
 			l.verify()
 			close(thaw)
-			<-first // it may find that all is done, and that is all it may do
+			_ = <-first // it may find that all is done, and that is all it may do
 			l.verify()
 		})
 	}

@@ -73,7 +73,7 @@ func BenchmarkDecodeAggregate(b *testing.B) {
 				e := engine.New(file, "events", int32(p))
 				for _, batch := range batches {
 					out.Reset()
-					e.Apply(&engine.Batch{Offsets: batch.Offsets, Timestamps: batch.Timestamps, Ends: batch.Ends, Data: batch.Data}, &out)
+					must(b, e.Apply(&engine.Batch{Offsets: batch.Offsets, Timestamps: batch.Timestamps, Ends: batch.Ends, Data: batch.Data}, &out))
 					e.Flush(&out)
 					e.Commit()
 				}

@@ -71,7 +71,10 @@ func Start(c Config) (*Broker, error) {
 		listener.Close()
 		return nil, fmt.Errorf("cannot start the embedded broker: %w", err)
 	}
-	cluster.ControlKey(int16(kmsg.Fetch), unboundedInAll)
+	cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		unboundedInAll(r.(*kmsg.FetchRequest))
+		return nil, nil, false // kfake answers
+	})
 	return &Broker{cluster: cluster, addr: listener.Addr().String()}, nil
 }
 
@@ -79,10 +82,7 @@ func Start(c Config) (*Broker, error) {
 // bound of each partition stays. Where kfake ends an answer for the former, it
 // leaves out which transactions of the last partition were aborted, and a reader
 // of committed records would be given theirs.
-func unboundedInAll(r kmsg.Request) (kmsg.Response, error, bool) {
-	r.(*kmsg.FetchRequest).MaxBytes = math.MaxInt32
-	return nil, nil, false
-}
+func unboundedInAll(r *kmsg.FetchRequest) { r.MaxBytes = math.MaxInt32 }
 
 // Addr returns host:port, ready for a client's bootstrap list.
 func (b *Broker) Addr() string { return b.addr }

@@ -201,3 +201,15 @@ func TestRecordsOutOfOrderAreABug(t *testing.T) {
 		}()
 	}
 }
+
+// A producer that could not be replaced is closed by its owner once more. (The
+// topics were given back to the library a second time then, which ended the process.)
+func TestCloseTwice(t *testing.T) {
+	c := start(t)
+	x := ready(t, c, "writer")
+	list := kafka.Records{Topics: []string{topic(t, c, "out", 1)}}
+	list.Add(0, nil, []byte("v"))
+	must(t, x.Begin(), x.ProduceAll(&list), x.Commit())
+	x.Close()
+	x.Close()
+}

@@ -271,11 +271,12 @@ func (t *Txn) retrying(call func() error) error {
 // is out of its reach.
 func (t *Txn) Suspect() bool { return t.suspect.Load() }
 
-// Close ends the producer. An open transaction stays open until the next Init
-// of the same id, or its timeout.
+// Close ends the producer; again, it does nothing. An open transaction stays open
+// until the next Init of the same id, or its timeout.
 func (t *Txn) Close() {
 	if t.topics != nil {
 		t.topics.close()
+		t.topics = nil
 	}
 	t.client.Close()
 	<-t.drained

@@ -59,33 +59,40 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			own = 1
 		}
 		send(owned, prometheus.GaugeValue, own)
-		send(offset, prometheus.GaugeValue, float64(n.Offset))
-		if n.Owned && ends != nil {
-			send(lag, prometheus.GaugeValue, float64(max(0, ends[i].High-n.Offset)))
+		if n.Owned { // else the owner tells, and a sum over processors counts once
+			if ends != nil {
+				send(lag, prometheus.GaugeValue, float64(max(0, ends[i].High-n.Offset)))
+			}
+			c.state(&n, send, count)
 		}
-		if n.Watermark != engine.NoWatermark {
-			send(watermark, prometheus.GaugeValue, float64(n.Watermark)/1e6)
-			send(age, prometheus.GaugeValue, float64(c.now().UnixMicro()-n.Watermark)/1e6)
-		}
-		count(records, n.Valid, "valid")
-		count(records, n.Duplicates, "duplicate")
-		count(records, n.Stale, "stale")
-		count(records, n.DeadLetters, "dead-letter")
-		count(records, n.Punctuation, "punctuation")
-		for _, v := range n.Views {
-			count(placements, v.Counted, v.View, "counted")
-			count(placements, v.Late, v.View, "late")
-			send(openCells, prometheus.GaugeValue, float64(v.Cells), v.View)
-			send(openWindows, prometheus.GaugeValue, float64(v.Open), v.View)
-		}
-		send(keys, prometheus.GaugeValue, float64(n.Keys))
-		send(producers, prometheus.GaugeValue, float64(n.Producers))
-		send(stateBytes, prometheus.GaugeValue, float64(n.Bytes))
 		count(transactions, n.Transactions, "committed")
 		count(transactions, n.Aborts, "rolled-back")
 		count(recreated, n.Recreated)
 		ch <- prometheus.MustNewConstHistogram(commitTime, n.Commits.Count, n.Commits.Sum, buckets(&n.Commits), partition)
 	}
+}
+
+// state shows what a partition's state says, over the whole prefix of its input.
+func (c collector) state(n *task.Counts, send func(*prometheus.Desc, prometheus.ValueType, float64, ...string), count func(*prometheus.Desc, uint64, ...string)) {
+	send(offset, prometheus.GaugeValue, float64(n.Offset))
+	if n.Watermark != engine.NoWatermark {
+		send(watermark, prometheus.GaugeValue, float64(n.Watermark)/1e6)
+		send(age, prometheus.GaugeValue, float64(c.now().UnixMicro()-n.Watermark)/1e6)
+	}
+	count(records, n.Valid, "valid")
+	count(records, n.Duplicates, "duplicate")
+	count(records, n.Stale, "stale")
+	count(records, n.DeadLetters, "dead-letter")
+	count(records, n.Punctuation, "punctuation")
+	for _, v := range n.Views {
+		count(placements, v.Counted, v.View, "counted")
+		count(placements, v.Late, v.View, "late")
+		send(openCells, prometheus.GaugeValue, float64(v.Cells), v.View)
+		send(openWindows, prometheus.GaugeValue, float64(v.Open), v.View)
+	}
+	send(keys, prometheus.GaugeValue, float64(n.Keys))
+	send(producers, prometheus.GaugeValue, float64(n.Producers))
+	send(stateBytes, prometheus.GaugeValue, float64(n.Bytes))
 }
 
 // endOf returns the ends of the partitions in the snapshot, or nil.

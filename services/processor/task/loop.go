@@ -136,7 +136,7 @@ func (l *Loop) run(ctx context.Context) (err error) {
 			return interrupted(ctx, err)
 		}
 	}
-	return l.finish()
+	return interrupted(ctx, l.finish())
 }
 
 // connect reaches the brokers and looks at the input.

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -43,7 +44,10 @@ func newReplay(f *view.File) replay {
 
 // event takes the next record; the group before it is answered when it is another's.
 func (t *tables) event(key, value []byte) (err error) {
-	if len(key) < 8 || string(sessionGroup(key)) != string(t.replay.group) {
+	if len(key) < 8 {
+		return fmt.Errorf("an event's key of %d bytes", len(key))
+	}
+	if string(sessionGroup(key)) != string(t.replay.group) {
 		if err := t.sessions(); err != nil {
 			return err
 		}

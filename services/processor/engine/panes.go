@@ -206,14 +206,40 @@ func (e *Engine) closeWindow(v *viewState, stats *ViewStats, start int64, out *O
 		}
 		return
 	}
-	for key, first := range v.firsts {
-		if first == 0 || v.list[first-1].start >= span.End {
-			continue
-		}
-		row := v.windowSum(uint32(key), span.End)
+	emit := func(key uint32) {
+		row := v.windowSum(key, span.End)
 		stats.Pending -= row.plain.Count
-		e.emit(v, uint32(key), span, &row.plain, &row.sketches, result.Final, e.cause, out)
+		e.emit(v, key, span, &row.plain, &row.sketches, result.Final, e.cause, out)
 	}
+	inside, cells := v.panes.before(span.End)
+	if cells >= len(v.firsts) {
+		for key, first := range v.firsts {
+			if first != 0 && v.list[first-1].start < span.End {
+				emit(uint32(key))
+			}
+		}
+		return
+	}
+	for _, p := range inside { // few cells in a window must not cost a pass over all keys
+		for _, id := range p.cells {
+			if key := v.list[id].key; v.firsts[key] == id+1 {
+				emit(key)
+			}
+		}
+	}
+}
+
+// before returns the open panes that start before a time, and how many cells
+// they have.
+func (p *panes) before(end int64) (inside []pane, cells int) {
+	inside = p.open()
+	for i := range inside {
+		if inside[i].start >= end {
+			return inside[:i], cells
+		}
+		cells += len(inside[i].cells)
+	}
+	return inside, cells
 }
 
 // updateWindows emits a row of each open window over a touched pane; a window

@@ -201,7 +201,7 @@ func (k *Collector) take(b *kafka.Batch, arrival int64) error {
 			return fmt.Errorf("cannot collect from topic %q, partition %d, offset %d: %w", b.Topic, b.Partition, b.Offsets[i], err)
 		}
 	}
-	k.next[at] = b.Next
+	k.next[at] = max(k.next[at], b.Next)
 	return nil
 }
 

@@ -137,7 +137,8 @@ func (t *total) addCell(x *cell) {
 		}
 	}
 
-	// For a reader a window of a key is one row, whatever the partitions.
+	// For a reader a window of a key is one row, whatever the partitions; sessions
+	// are per partition, and come in another order.
 	row := x.name
 	row.Partition = 0
 	if row != t.last {

@@ -277,3 +277,34 @@ func TestChangeRolledBack(t *testing.T) {
 	}()
 	e.Flush(&out)
 }
+
+// A floor is where counting begins, before and after a load, and in a change;
+// the Meta of what was loaded is the changelog's own.
+func TestFloor(t *testing.T) {
+	before, after := parse(t, twoViews), parse(t, threeViews)
+	e := engine.New(before, "events", 0)
+	e.SetFloor(7)
+	state := changelog(transaction(e, 0, value(1, 3, 1)))
+	e.SetFloor(3)
+	if e.Transaction() != 8 {
+		t.Errorf("transaction %d", e.Transaction())
+	}
+	e = loaded(t, before, 0, state)
+	e.SetFloor(20)
+	if meta, err := e.Loaded(); err != nil || meta.Transaction != 8 || e.Transaction() != 20 {
+		t.Errorf("%+v, %v, transaction %d", meta, err, e.Transaction())
+	}
+	e = loaded(t, after, 0, state)
+	e.SetFloor(20)
+	var out engine.Output
+	if meta, err := e.Loaded(); err == nil || meta.Transaction != 8 {
+		t.Errorf("%+v, %v", meta, err)
+	}
+	if meta, err := e.Change(nil, &out); err != nil || meta.Transaction != 8 {
+		t.Errorf("%+v, %v", meta, err)
+	}
+	e.Commit()
+	if restore(t, after, 0, append(state, messages(&out)...)).Transaction() != 21 {
+		t.Error("the changelog does not tell of the floor")
+	}
+}

@@ -25,6 +25,11 @@ func (e *Engine) SetLimit(keys int) { e.limit = keys }
 // and dead letters. Another engine tells of those.
 func (e *Engine) SetSilent(on bool) { e.silent = on }
 
+// SetFloor counts the transactions from above that number on, if the state has
+// not come so far: the rows that follow are then later than those of whoever
+// counted up to there.
+func (e *Engine) SetFloor(transaction uint64) { e.transaction = max(e.transaction, transaction) }
+
 // exceeded returns an error if the record at cause made the numbers grow, from
 // what is given here, to above the limit.
 func (e *Engine) exceeded(keys, producers int) error {

@@ -19,7 +19,7 @@ type loading struct {
 // a whole or a compacted log. A nil value is a tombstone. The engine must be
 // new, and is of no use after an error.
 func (e *Engine) Load(key, value []byte) error {
-	if e.open || e.load == nil && (e.transaction > 0 || e.next > 0) {
+	if e.open || e.load == nil && e.next > 0 {
 		panic("BUG: Load into an engine that has begun")
 	}
 	if e.load == nil {
@@ -143,8 +143,8 @@ func (e *Engine) loadBlock(k stateKey, value []byte) error {
 
 // Loaded ends the loading: it checks that the state is whole and belongs to
 // these views, and returns the last meta record. Of an empty changelog that is
-// the zero Meta. The error is a *ViewsError if the views have changed; then
-// Change may follow.
+// the zero Meta. The error is a *ViewsError, beside the Meta, if the views have
+// changed; then Change may follow.
 func (e *Engine) Loaded() (Meta, error) {
 	if e.load == nil {
 		return Meta{}, nil
@@ -153,7 +153,7 @@ func (e *Engine) Loaded() (Meta, error) {
 		return Meta{}, errNoMeta
 	}
 	if err := e.compareViews(); err != nil {
-		return Meta{}, err
+		return e.load.meta.Meta, err
 	}
 	return e.adopted()
 }
@@ -191,7 +191,7 @@ func (e *Engine) adopt(m *metaRecord) error {
 		return err
 	}
 	e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead = m.Watermark, m.believed, m.seen, m.ahead
-	e.next, e.transaction = m.Next, m.Transaction
+	e.next, e.transaction = m.Next, max(e.transaction, m.Transaction)
 	e.topicID, e.partitions = m.TopicID, m.Partitions
 	for i := range e.views {
 		e.views[i].commit()

@@ -58,6 +58,9 @@ func Reset(ctx context.Context, c Config, names []string) (err error) {
 	if err := ch.alone(); err != nil {
 		return err
 	}
+	if err := ch.afterUnfinished(); err != nil {
+		return err
+	}
 	moved := 0
 	for p := range int32(l.source.Partitions) {
 		did, err := ch.move(p)
@@ -72,6 +75,37 @@ func Reset(ctx context.Context, c Config, names []string) (err error) {
 		return ch.unchanged()
 	}
 	c.Log.Info("views begin anew", "views", names, "partitions", moved)
+	return ch.forget()
+}
+
+// sideChangelog is the name of the topic with the state of a rebuild.
+func (c *change) sideChangelog() string { return c.loop.config.Topics.Changelog + ".rebuild" }
+
+// forget deletes what only a rebuild needed.
+func (c *change) forget() error {
+	l := c.loop
+	if _, err := l.admin.Topic(l.ctx, c.sideChangelog()); errors.Is(err, kafka.ErrNoTopic) {
+		return nil
+	}
+	return l.admin.DeleteTopic(l.ctx, c.sideChangelog())
+}
+
+// afterUnfinished lets transactions be counted from above those of a rebuild that
+// was never finished: its rows are in the results.
+func (c *change) afterUnfinished() error {
+	l := c.loop
+	if _, err := l.admin.Topic(l.ctx, c.sideChangelog()); errors.Is(err, kafka.ErrNoTopic) {
+		return nil
+	}
+	side := &Loop{config: l.config, ctx: l.ctx, admin: l.admin, source: l.source}
+	side.config.Topics.Changelog = c.sideChangelog()
+	for p := range int32(l.source.Partitions) {
+		meta, _, err := side.survey(p)
+		if err != nil {
+			return err
+		}
+		l.floor = max(l.floor, meta.Transaction)
+	}
 	return nil
 }
 

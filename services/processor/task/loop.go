@@ -82,6 +82,8 @@ type Loop struct {
 
 	// bounds are offsets which partitions may not pass; nil is no bound at all.
 	bounds map[int32]int64
+
+	floor uint64 // transactions are counted from above it on, see engine.SetFloor
 }
 
 // New makes a loop; nothing is connected before Run.

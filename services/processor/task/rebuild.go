@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,17 +73,6 @@ func Rebuild(ctx context.Context, c Config, names []string, progress func(done, 
 	return r.forget()
 }
 
-// changelog is the name of the topic with the state of the rebuild.
-func (r *rebuild) changelog() string { return r.loop.config.Topics.Changelog + ".rebuild" }
-
-// forget deletes what only the rebuild needed.
-func (r *rebuild) forget() error {
-	if _, err := r.loop.admin.Topic(r.loop.ctx, r.changelog()); errors.Is(err, kafka.ErrNoTopic) {
-		return nil
-	}
-	return r.loop.admin.DeleteTopic(r.loop.ctx, r.changelog())
-}
-
 // survey finds the views that the state lacks, nil if there are none. It reads
 // the changelog while the processor may be writing it, so of what it reads only
 // the views are believed.
@@ -90,10 +80,11 @@ func (r *rebuild) survey() (*view.File, error) {
 	l := r.loop
 	var lacks []string
 	for p := range int32(l.source.Partitions) {
-		differ, err := l.difference(p)
+		meta, differ, err := l.survey(p)
 		if err != nil {
 			return nil, err
 		}
+		l.floor = max(l.floor, meta.Transaction) // rows of these views may be there from an earlier time
 		if differ == nil {
 			r.switched[p] = true
 			continue
@@ -119,16 +110,16 @@ func (r *rebuild) survey() (*view.File, error) {
 	return f, nil
 }
 
-// difference reads a partition's changelog, and says how its views differ from
-// the loop's; nil if they do not.
-func (l *Loop) difference(p int32) (differ *engine.ViewsError, err error) {
+// survey reads a partition's changelog, and says how its views differ from the
+// loop's; nil if they do not.
+func (l *Loop) survey(p int32) (meta engine.Meta, differ *engine.ViewsError, err error) {
 	states, err := l.readChangelog([]int32{p}, make([]position, 1))
 	if err != nil {
-		return nil, err
+		return meta, nil, err
 	}
-	_, err = states[0].engine.Loaded()
+	meta, err = states[0].engine.Loaded()
 	errors.As(err, &differ)
-	return differ, nil
+	return meta, differ, nil
 }
 
 // open starts the loop beside, with a changelog of these views.
@@ -137,23 +128,24 @@ func (r *rebuild) open(views *view.File) error {
 	c := l.config
 	c.Views, c.Beside = views, true
 	c.Slot = "rebuild" // so that a second run takes the place of one that was killed
-	c.Topics.Changelog = r.changelog()
+	c.Topics.Changelog = r.sideChangelog()
 	c.Counters = &Counters{}
 	for again := true; again; {
 		err := l.admin.EnsureTopics(l.ctx, []kafka.TopicSpec{{
-			Name: r.changelog(), Partitions: l.source.Partitions, Replication: -1, // the brokers' default
+			Name: r.sideChangelog(), Partitions: l.source.Partitions, Replication: -1, // the brokers' default
 			Config: map[string]string{"cleanup.policy": "compact"},
 		}})
 		if err != nil {
 			return err
 		}
-		topic, err := l.admin.Topic(l.ctx, r.changelog())
+		topic, err := l.admin.Topic(l.ctx, r.sideChangelog())
 		if err != nil {
 			return err
 		}
 		// So that committed offsets belong to this changelog, and to no earlier one.
 		c.Group = l.config.Group + ".rebuild." + topic.ID
 		r.side = New(c)
+		r.side.floor = l.floor
 		if err := r.side.connect(l.ctx); err != nil {
 			return err
 		}
@@ -169,18 +161,20 @@ func (r *rebuild) open(views *view.File) error {
 
 // dropOther drops the changelog of an unfinished rebuild of other views.
 func (r *rebuild) dropOther() (bool, error) {
+	var other *engine.ViewsError
 	for p := range int32(r.loop.source.Partitions) {
-		differ, err := r.side.difference(p)
-		if err != nil || differ == nil {
-			if err != nil {
-				return false, err
-			}
-			continue
+		meta, differ, err := r.side.survey(p)
+		if err != nil {
+			return false, err
 		}
-		r.loop.config.Log.Info("an unfinished rebuild of other views is dropped", "views", differ.State)
-		return true, errors.Join(r.side.close(), r.forget())
+		r.loop.floor = max(r.loop.floor, meta.Transaction)
+		other = cmp.Or(other, differ)
 	}
-	return false, nil
+	if other == nil {
+		return false, nil
+	}
+	r.loop.config.Log.Info("an unfinished rebuild of other views is dropped", "views", other.State)
+	return true, errors.Join(r.side.close(), r.forget())
 }
 
 // bound lets the loop beside come as far as the processor has committed.

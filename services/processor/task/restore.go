@@ -64,6 +64,7 @@ func (l *Loop) readChangelog(partitions []int32, committed []position) ([]state,
 		e.SetSource(l.source.ID, int32(l.source.Partitions))
 		e.SetLimit(l.config.MaxKeys)
 		e.SetSilent(l.config.Beside)
+		e.SetFloor(l.floor)
 		states[i] = state{committed[i], e}
 		ranges[i] = kafka.Range{Topic: topics.Changelog, Partition: p, From: ends[i].Earliest, To: ends[i].High}
 		index[p] = i

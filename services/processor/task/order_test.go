@@ -95,3 +95,38 @@ func TestRebuildAgain(t *testing.T) {
 		})
 	}
 }
+
+// A processor that is fenced again and again lets the id go for longer each time:
+// it took it back after two heartbeats, and a state that takes longer to load
+// could never be switched.
+func TestRebuildOfALargeStateBesideARunningProcessor(t *testing.T) {
+	l := newLab(t)
+	l.session = 2 * time.Second // two heartbeats are 0.4 s
+	l.fill(1, 100, false)
+	old := l.start(l.config("slot-0"))
+	l.await("the end", l.drained(old), old)
+	l.ask(changed)
+	c := l.config("")
+	loads := 0
+	c.Probe = func(s task.Step, _ int32) error {
+		if s == task.Taken {
+			loads++
+			time.Sleep(1500 * time.Millisecond) // not a wait: this is the load
+		}
+		return nil
+	}
+	rebuilt := make(chan error, 1)
+	go func() { rebuilt <- task.Rebuild(l.within(), c, []string{"hourly", "visits"}, nil) }()
+	for seed := uint64(2); ; seed++ { // else the processor never notices that it is fenced
+		l.fill(seed, 5, false)
+		select {
+		case err := <-rebuilt:
+			must(t, err)
+			if loads <= partitions {
+				t.Error("the processor never took its id back")
+			}
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

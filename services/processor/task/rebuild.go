@@ -221,16 +221,21 @@ func (r *rebuild) follow() error {
 		if err := r.turn(); err != nil {
 			return err
 		}
-		if !r.there() {
-			continue
-		}
-		if time.Since(r.asked) < time.Second {
+		if r.there() && time.Since(r.asked) < time.Second {
 			return nil
 		}
-		if err := r.bound(); err != nil {
+		if err := r.renew(); err != nil {
 			return err
 		}
 	}
+}
+
+// renew asks for the bounds again when the loop beside has come to old ones.
+func (r *rebuild) renew() error {
+	if !r.there() || time.Since(r.asked) < time.Second {
+		return nil
+	}
+	return r.bound()
 }
 
 // turn lets the loop beside work, and tells how far it is.
@@ -277,6 +282,9 @@ func (r *rebuild) switchOver() error {
 	}
 	for !r.joined {
 		if err := errors.Join(r.poll(10*time.Millisecond), r.turn()); err != nil {
+			return err
+		}
+		if err := r.renew(); err != nil {
 			return err
 		}
 	}

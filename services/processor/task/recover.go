@@ -39,14 +39,28 @@ func (t *task) failed(cause error) error {
 		outcome = kafka.Classify(err)
 	}
 	if outcome == kafka.Fenced {
-		// Perhaps the partition has a new owner, whom taking the id back would
-		// fence. Then the polls of the next heartbeats bring the news.
-		t.fenced = time.Now()
+		t.lost(time.Now())
 		return nil
 	}
 	// Retry has been retried until the transaction's time was over; that, and
 	// anything that says nothing, leave the outcome unknown.
 	return t.recreate()
+}
+
+// lost begins the wait of a fenced task. Perhaps the partition has a new owner,
+// whom taking the id back would fence; then the polls of the next heartbeats
+// bring the news. If they do not, whoever has the id may need it for longer: a
+// change of views first loads the state. So each time in a row the task waits
+// twice as long. That it commits in between says nothing: it does so each time
+// that it has taken the id back.
+func (t *task) lost(now time.Time) {
+	const row, longest = time.Minute, 30 * time.Second
+	if now.Sub(t.retaken) > row {
+		t.leave = 2 * t.loop.consumer.Heartbeat()
+	} else {
+		t.leave = min(2*t.leave, longest)
+	}
+	t.fenced = now
 }
 
 // limited stops the partition at a record that would make its state too large.
@@ -78,6 +92,9 @@ func (t *task) recreate() error {
 	producer, err := t.loop.producer(t.partition)
 	if err != nil {
 		return err
+	}
+	if !t.fenced.IsZero() {
+		t.retaken = time.Now()
 	}
 	t.producer, t.fenced = producer, time.Time{}
 	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Recreated++ })

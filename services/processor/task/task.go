@@ -28,9 +28,11 @@ type task struct {
 	flying  bool         // its commit is in flight
 	outcome chan outcome // of the commit in flight
 	began   time.Time
-	taken   int       // input records in the open transaction
-	failing time.Time // of the first failure in a row; zero if the last commit succeeded
-	fenced  time.Time // when another producer was found to have the id; zero if none has
+	taken   int           // input records in the open transaction
+	failing time.Time     // of the first failure in a row; zero if the last commit succeeded
+	fenced  time.Time     // when another producer was found to have the id; zero if none has
+	leave   time.Duration // how long a fenced task lets the other one have it
+	retaken time.Time     // when the id was last taken back
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -82,7 +84,7 @@ func (t *task) advance() error {
 			return err
 		}
 	}
-	if !t.fenced.IsZero() && time.Since(t.fenced) > 2*t.loop.consumer.Heartbeat() {
+	if !t.fenced.IsZero() && time.Since(t.fenced) > t.leave {
 		return t.recreate() // still the owner
 	}
 	return nil

@@ -6,8 +6,10 @@
 // of a topic once, in the order of its partition. It judges nothing but form:
 // within a cell, transaction and input offset must rise, nothing may follow a
 // final row, and only what was told is retracted; a breach is a fault of the
-// stream, which the comparison reports. A message it cannot decode ends the
-// collecting with an error: nothing unread is skipped.
+// stream, which the comparison reports. Up to where a marker says that a view was
+// rebuilt its rows may begin again, in later transactions; a doubled answer there
+// is taken for a second rebuild. A message it cannot decode ends the collecting
+// with an error: nothing unread is skipped.
 //
 // Memory is one small struct per cell and per exclusion; texts are shared.
 package collect

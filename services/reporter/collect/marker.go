@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"parallax.example/internal/view"
 	"parallax.example/services/reporter/compare"
 )
 
@@ -32,10 +33,34 @@ func (s *State) Marker(b []byte) error {
 		return fmt.Errorf("cannot decode marker %.200q: it needs a view, a partition and an offset from 0", b)
 	}
 	s.changed[nameOf(m.View)] = true
+	if m.Kind == "view-rebuilt" {
+		at := part{m.View, m.Partition}
+		s.rebuilt[at] = max(s.rebuilt[at], m.Offset)
+	}
 	if m.Kind == "view-reset" && s.views[m.View] != nil {
 		s.resets = append(s.resets, compare.Reset{View: m.View, Partition: m.Partition, Offset: m.Offset})
 	}
 	return nil
+}
+
+// part is a view in one partition.
+type part struct {
+	view      string // view.View.ID
+	partition int32
+}
+
+// placement is an event in a window of a view.
+type placement struct {
+	part
+	offset int64
+	span   view.Span
+}
+
+// rebuilds says whether a rebuild may have said again what the view answers at an
+// offset: one was finished, and another may have gone before it, unfinished or
+// for an earlier time of the same definition.
+func (s *State) rebuilds(view string, partition int32, offset int64) bool {
+	return offset < s.rebuilt[part{view, partition}]
 }
 
 func nameOf(id string) string {

@@ -30,7 +30,9 @@ type State struct {
 	texts    map[string]string
 
 	resets  []compare.Reset
-	changed map[string]bool // names of views whose definition the markers say was changed
+	changed map[string]bool    // names of views whose definition the markers say was changed
+	rebuilt map[part]int64     // up to which offset
+	late    map[placement]bool // late ones in rebuilt views
 
 	duplicates, stale uint64
 	watermarks        map[int32]int64
@@ -66,6 +68,8 @@ func NewState(f *view.File) *State {
 		final:      map[result.Cell]compare.Final{},
 		texts:      map[string]string{},
 		changed:    map[string]bool{},
+		rebuilt:    map[part]int64{},
+		late:       map[placement]bool{},
 		watermarks: map[int32]int64{},
 		finals:     newLatency("final rows", "that closed the window"),
 		updates:    newLatency("updates", "that changed the row"),
@@ -116,7 +120,7 @@ func (s *State) Result(b []byte, arrival int64) error {
 	}
 	v.count(r.Stage)
 	if r.Stage == result.Final {
-		if last, twice := s.final[cell]; twice { // which is a fault
+		if last, twice := s.final[cell]; twice { // which is a fault, or a second rebuild
 			v.uncount(cell, last.Agg.Plain)
 		}
 		s.final[cell] = compare.Final{Agg: r.Agg, Offset: r.Place.Offset, Watermark: r.Watermark}
@@ -158,6 +162,8 @@ func (s *State) follows(v *viewState, cell result.Cell, r *result.Result, arriva
 		}
 		last = &row{}
 		s.rows[key] = last
+	case next.transaction > last.transaction && next.offset <= last.offset && s.rebuilds(cell.View, cell.Partition, last.offset):
+		// Computed once more: its rows begin again.
 	case next.offset < last.offset || next.transaction < last.transaction || next.transaction == last.transaction && next.ordinal <= last.ordinal:
 		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
 	case last.stage == result.Final || last.stage == result.Retracted:
@@ -223,6 +229,13 @@ func (s *State) Exclusion(b []byte) error {
 	s.advance(x.Place.Partition, x.Watermark)
 	if x.Cause == result.Late && s.views[string(x.View)] == nil {
 		return s.stranger("the stream left out events of", x.View)
+	}
+	if x.Cause == result.Late && s.rebuilds(string(x.View), x.Place.Partition, x.Place.Offset) {
+		one := placement{part{s.shared(x.View), x.Place.Partition}, x.Place.Offset, x.Span}
+		if s.late[one] {
+			return nil
+		}
+		s.late[one] = true
 	}
 	e := &r.Event
 	s.excluded = append(s.excluded, compare.Exclusion{

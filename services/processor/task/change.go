@@ -30,7 +30,7 @@ type change struct {
 	share  []int32 // what the group gave to this member; it is not processed
 
 	// rebuilt gives the engine with the views that the state lacks, at offset next;
-	// nil lets them begin empty.
+	// without it, or if it gives nil, they begin empty.
 	rebuilt func(partition int32, next int64) (*engine.Engine, error)
 }
 
@@ -218,7 +218,11 @@ func (c *change) attempt(p int32) (bool, error) {
 		err = l.checkMeta(p, &s.committed, meta)
 	}
 	if err != nil {
-		return false, l.stop(p, err, oneOwner, "%v", err)
+		remedy := oneOwner
+		if rebuilt != nil {
+			remedy = "if the log has lost its beginning, `parallax processor reset --view " + strings.Join(c.views, " --view ") + "` finishes this, counting from now on"
+		}
+		return false, l.stop(p, err, remedy, "%v", err)
 	}
 	for _, m := range c.markers(p, s.committed.offset, differ) {
 		if err := producer.Produce(kafka.Record{Topic: l.config.Topics.Markers, Value: m}); err != nil {

@@ -1,12 +1,12 @@
 package task
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"parallax.example/internal/kafka"
@@ -32,7 +32,8 @@ type rebuild struct {
 	change
 	side     *Loop
 	switched map[int32]bool // partitions which lack nothing
-	asked    time.Time      // when the bounds were asked for
+	aims     []position     // what the processor had committed, by partition; the bounds
+	asked    time.Time      // when it was asked
 	progress func(done, of int64)
 }
 
@@ -64,6 +65,9 @@ func Rebuild(ctx context.Context, c Config, names []string, progress func(done, 
 		return err
 	}
 	if err := r.follow(); err != nil {
+		return err
+	}
+	if err := r.fits(); err != nil {
 		return err
 	}
 	if err := r.switchOver(); err != nil {
@@ -149,7 +153,7 @@ func (r *rebuild) open(views *view.File) error {
 		if err := r.side.connect(l.ctx); err != nil {
 			return err
 		}
-		if again, err = r.dropOther(); err != nil {
+		if again, err = r.dropUnfit(); err != nil {
 			return err
 		}
 	}
@@ -159,36 +163,53 @@ func (r *rebuild) open(views *view.File) error {
 	return r.side.join(r.side.assigned, r.side.revoked)
 }
 
-// dropOther drops the changelog of an unfinished rebuild of other views.
-func (r *rebuild) dropOther() (bool, error) {
-	var other *engine.ViewsError
-	for p := range int32(r.loop.source.Partitions) {
-		meta, differ, err := r.side.survey(p)
+// dropUnfit drops the changelog of an unfinished rebuild that cannot go on: it
+// was of other views, or retention has overtaken it.
+func (r *rebuild) dropUnfit() (bool, error) {
+	l := r.loop
+	ends, err := l.admin.Offsets(l.ctx, l.source.Name, l.all())
+	if err != nil {
+		return false, err
+	}
+	unfit := false
+	for p, end := range ends {
+		meta, differ, err := r.side.survey(int32(p))
 		if err != nil {
 			return false, err
 		}
-		r.loop.floor = max(r.loop.floor, meta.Transaction)
-		other = cmp.Or(other, differ)
+		l.floor = max(l.floor, meta.Transaction)
+		unfit = unfit || differ != nil || meta.Transaction > 0 && meta.Next < end.Earliest
 	}
-	if other == nil {
+	if !unfit {
 		return false, nil
 	}
-	r.loop.config.Log.Info("an unfinished rebuild of other views is dropped", "views", other.State)
+	l.config.Log.Info("an unfinished rebuild is dropped: it was of other views, or the log lost what it needs next")
 	return true, errors.Join(r.side.close(), r.forget())
+}
+
+// all are the numbers of the input's partitions.
+func (l *Loop) all() []int32 {
+	all := make([]int32, l.source.Partitions)
+	for p := range all {
+		all[p] = int32(p)
+	}
+	return all
 }
 
 // bound lets the loop beside come as far as the processor has committed.
 func (r *rebuild) bound() error {
-	all := make([]int32, r.loop.source.Partitions)
-	for p := range all {
-		all[p] = int32(p)
-	}
-	committed, err := r.loop.admin.Committed(r.loop.ctx, r.loop.config.Group, r.loop.source.Name, all)
+	committed, err := r.loop.admin.Committed(r.loop.ctx, r.loop.config.Group, r.loop.source.Name, r.loop.all())
 	if err != nil {
 		return err
 	}
-	bounds := make(map[int32]int64, len(all))
-	for _, c := range committed {
+	bounds := make(map[int32]int64, len(committed))
+	r.aims = make([]position, len(committed))
+	for i, c := range committed {
+		if c.Offset >= 0 {
+			if r.aims[i], err = parsePosition(c.Offset, c.Metadata); err != nil {
+				return fmt.Errorf("cannot follow group %q in partition %d: %w", r.loop.config.Group, c.Partition, err)
+			}
+		}
 		if !r.switched[c.Partition] {
 			bounds[c.Partition] = c.Offset
 		}
@@ -274,6 +295,25 @@ func (r *rebuild) arrived(p int32) bool {
 	return t != nil && t.engine != nil && !t.open && t.committed.offset >= r.side.bounds[p]
 }
 
+// fits refuses, before a partition is changed, if the processor itself cannot go
+// on, or the loop beside did not see what it saw: too little of the log is retained for the same watermark.
+func (r *rebuild) fits() error {
+	if err := r.loop.checkSource(r.loop.all(), r.aims); err != nil {
+		return err
+	}
+	for p, aim := range r.aims {
+		if t := r.side.tasks[int32(p)]; !r.switched[int32(p)] && !t.empty() && t.committed.watermark != aim.watermark {
+			return refuse("cannot rebuild %s: too little of partition %d is retained to find the watermark of the state at offset %d; "+
+				"no partition was changed by this; to count from now on, type `parallax processor reset --view %s`",
+				quoted(r.views), p, aim.offset, strings.Join(r.views, " --view "))
+		}
+	}
+	return nil
+}
+
+// empty says that nothing was retained below the task's offset.
+func (t *task) empty() bool { return t.committed.transaction == 0 }
+
 // switchOver gives the views to the state, partition by partition.
 func (r *rebuild) switchOver() error {
 	r.loop.config.Log.Info("the rebuild has come to where the processors are; switching over as soon as the group takes this member in", "group", r.loop.config.Group)
@@ -301,7 +341,7 @@ func (r *rebuild) switchOver() error {
 }
 
 // engineAt lets the loop beside come to exactly the offset at which the
-// partition's state stands.
+// partition's state stands. Where nothing is retained up to there, the views begin empty.
 func (r *rebuild) engineAt(p int32, next int64) (*engine.Engine, error) {
 	bounds := maps.Clone(r.side.bounds)
 	bounds[p] = next
@@ -316,6 +356,9 @@ func (r *rebuild) engineAt(p int32, next int64) (*engine.Engine, error) {
 	t := r.side.tasks[p]
 	if t.committed.offset > next {
 		return nil, fmt.Errorf("cannot switch partition %d over: the rebuild has come to offset %d, beyond the state's %d; another program changed the group's offsets", p, t.committed.offset, next)
+	}
+	if t.empty() {
+		return nil, nil
 	}
 	return t.engine, nil
 }

@@ -65,9 +65,9 @@ func TestReplay(t *testing.T) {
 		replay(t, "--processes", "--workers", "1")
 	})
 	t.Run("killed", func(t *testing.T) {
-		// Many small commits, so that the kill finds it in the middle, and slower than
+		// Many small commits, so that the kill finds it in the middle, and much slower than
 		// it was recorded, so that the other one has joined before.
-		p, dir, r := replay(t, "--speed", "0.5", "--processes", "--kill", "processor", "--session-timeout", "3s", "--commit-interval", "20ms", "--batch-records", "500")
+		p, dir, r := replay(t, "--speed", "0.1", "--processes", "--kill", "processor", "--session-timeout", "3s", "--commit-interval", "20ms", "--batch-records", "500")
 		killed(t, p, dir, r)
 	})
 }

@@ -171,8 +171,9 @@ func (k *Consumer) Committed(partitions []int32, timeout time.Duration) ([]Commi
 }
 
 // GroupMetadata proves membership to the coordinator. It is stale after the
-// next rebalance, even one that changes nothing, so take it for each commit.
-type GroupMetadata struct{ value *ck.ConsumerGroupMetadata }
+// next rebalance, even one that changes nothing, so take it for each commit. Only
+// the cluster that gave the proof can read it.
+type GroupMetadata struct{ Proof any }
 
 // Metadata returns the proof of membership for a transaction. Without an
 // assignment there is none: what the client would return then passes the

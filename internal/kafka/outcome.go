@@ -45,6 +45,14 @@ func (o Outcome) String() string {
 	panic(fmt.Sprintf("BUG: outcome %d", int(o)))
 }
 
+// Failure is an error of a known outcome, as a stand-in for a cluster gives it.
+type Failure struct {
+	Outcome Outcome // of a Txn; from a consumer Retry is what Transient knows
+	Reason  string
+}
+
+func (f *Failure) Error() string { return f.Reason }
+
 // Classify says what to do about an error of a Txn. This is the only place
 // that knows librdkafka's flags. The order matters: an error can carry several,
 // and what carries none says nothing about the transaction.
@@ -55,6 +63,10 @@ func Classify(err error) Outcome {
 	var refused *refusedError
 	if errors.As(err, &refused) {
 		return Abort
+	}
+	var failure *Failure
+	if errors.As(err, &failure) {
+		return failure.Outcome
 	}
 	var e ck.Error
 	if !errors.As(err, &e) {
@@ -83,6 +95,9 @@ func fenced(c ck.ErrorCode) bool {
 // Transient says that a consumer's error may be over by itself: brokers come
 // back, coordinators move. What it does not know, it calls lasting.
 func Transient(err error) bool {
+	if failure := (*Failure)(nil); errors.As(err, &failure) {
+		return failure.Outcome == Retry
+	}
 	switch code(err) {
 	case ck.ErrAllBrokersDown, ck.ErrTransport, ck.ErrResolve, ck.ErrTimedOut, ck.ErrWaitCoord,
 		ck.ErrLeaderNotAvailable, ck.ErrNotLeaderForPartition, ck.ErrUnknownLeaderEpoch, ck.ErrFencedLeaderEpoch,

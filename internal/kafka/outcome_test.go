@@ -26,6 +26,7 @@ func TestClassify(t *testing.T) {
 		{ck.NewError(ck.ErrInvalidProducerEpoch, "", true), Fenced},
 		{&refusedError{&TooLargeError{}}, Abort},
 		{fmt.Errorf("cannot add: %w", &refusedError{fenced}), Abort},
+		{fmt.Errorf("cannot commit: %w", &Failure{Outcome: Retry}), Retry},
 	} {
 		if got := Classify(c.err); got != c.want {
 			t.Errorf("Classify(%v) = %v, want %v", c.err, got, c.want)
@@ -40,6 +41,11 @@ func TestTransient(t *testing.T) {
 	} {
 		if err := fmt.Errorf("cannot: %w", ck.NewError(c, "", false)); Transient(err) != want {
 			t.Errorf("%v: %v", c, !want)
+		}
+	}
+	for _, outcome := range []Outcome{Abort, Retry, Fenced, Unknown} {
+		if Transient(&Failure{Outcome: outcome}) != (outcome == Retry) {
+			t.Errorf("a failure with the outcome %v", outcome)
 		}
 	}
 	if Transient(errors.New("something else")) {

@@ -54,8 +54,8 @@ func (r *Records) Len() int { return len(r.Entries) }
 // Reset empties the list. Topics and partition stay.
 func (r *Records) Reset() { r.Data, r.Entries = r.Data[:0], r.Entries[:0] }
 
-// record returns record i.
-func (r *Records) record(i int) Record {
+// Record returns record i; its key and value are those of Data.
+func (r *Records) Record(i int) Record {
 	e, start := r.Entries[i], 0
 	if i > 0 {
 		start = r.Entries[i-1].ValueEnd

@@ -168,7 +168,7 @@ func (t *Txn) ProduceAll(r *Records) error {
 // produceEach is what ProduceAll must equal.
 func (t *Txn) produceEach(r *Records) error {
 	for i := range r.Entries {
-		if err := t.Produce(r.record(i)); err != nil {
+		if err := t.Produce(r.Record(i)); err != nil {
 			return err
 		}
 	}
@@ -208,8 +208,12 @@ func (t *Txn) SendOffsets(topic string, positions []Committed, member GroupMetad
 	for i, p := range positions {
 		tps[i] = ck.TopicPartition{Topic: &topic, Partition: p.Partition, Offset: ck.Offset(p.Offset), Metadata: &p.Metadata}
 	}
+	proof, ok := member.Proof.(*ck.ConsumerGroupMetadata)
+	if !ok {
+		panic(fmt.Sprintf("BUG: a proof of membership that is a %T", member.Proof))
+	}
 	// No deadline of our own: librdkafka's is the rest of the transaction's time.
-	if err := t.retrying(func() error { return t.client.SendOffsetsToTransaction(context.Background(), tps, member.value) }); err != nil {
+	if err := t.retrying(func() error { return t.client.SendOffsetsToTransaction(context.Background(), tps, proof) }); err != nil {
 		err = fmt.Errorf("cannot add the offsets of topic %q to the transaction: %w", topic, err)
 		t.refused = err
 		return err

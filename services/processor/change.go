@@ -71,7 +71,7 @@ func (c *ChangeConfig) task(log *slog.Logger) (task.Config, error) {
 		return task.Config{}, err
 	}
 	return task.Config{
-		Kafka:  kafka.Config{Brokers: c.Brokers, ClientID: "parallax-processor-change", Log: log},
+		Kafka:  task.Brokers(kafka.Config{Brokers: c.Brokers, ClientID: "parallax-processor-change", Log: log}),
 		Topics: kafka.NewTopics(c.TopicPrefix), Views: f, Log: log, Group: c.Group, Slot: c.Instance,
 		Pace:               profiles["throughput"],
 		TransactionTimeout: transactionTimeout(0, c.SessionTimeout), SessionTimeout: c.SessionTimeout, RestoreStall: c.RestoreStall,

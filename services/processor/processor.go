@@ -59,7 +59,7 @@ func (p *Processor) Counts() []task.Counts { return p.counters.Snapshot() }
 func (p *Processor) Run(ctx context.Context) error {
 	c := &p.config
 	loop := task.New(task.Config{
-		Kafka:  p.kafka(),
+		Kafka:  task.Brokers(p.kafka()),
 		Topics: kafka.NewTopics(c.TopicPrefix), Views: p.views, Log: p.deps.Log,
 		Group: c.Group, Slot: c.Instance,
 		Pace: c.pace(), MaxKeys: c.MaxKeys, Buffer: c.Buffer << 20,

@@ -38,7 +38,7 @@ func (l *Loop) assigned(partitions []int32) ([]int64, error) {
 // takeIDs makes the tasks with their producers, all at once: each waits for
 // the coordinator.
 func (l *Loop) takeIDs(partitions []int32) error {
-	producers := make([]*kafka.Txn, len(partitions))
+	producers := make([]Producer, len(partitions))
 	errs := make([]error, len(partitions))
 	var taking sync.WaitGroup
 	for i, p := range partitions {
@@ -53,7 +53,7 @@ func (l *Loop) takeIDs(partitions []int32) error {
 	return cmp.Or(errs...)
 }
 
-func (l *Loop) task(partition int32, producer *kafka.Txn) *task {
+func (l *Loop) task(partition int32, producer Producer) *task {
 	return &task{
 		loop: l, partition: partition, producer: producer, outcome: make(chan outcome, 1),
 		records: kafka.Records{Topics: l.topics(), Partition: partition},
@@ -82,9 +82,9 @@ func (l *Loop) release(lost bool) {
 }
 
 // producer makes the partition's producer and takes its id.
-func (l *Loop) producer(partition int32) (*kafka.Txn, error) {
+func (l *Loop) producer(partition int32) (Producer, error) {
 	id := fmt.Sprintf("%s-%d", l.config.Group, partition)
-	producer, err := kafka.NewTxn(l.config.Kafka, kafka.TxnConfig{ID: id, Timeout: l.config.TransactionTimeout, Linger: l.config.Linger})
+	producer, err := l.config.Kafka.Producer(kafka.TxnConfig{ID: id, Timeout: l.config.TransactionTimeout, Linger: l.config.Linger})
 	if err != nil {
 		return nil, err
 	}

@@ -145,7 +145,7 @@ func (l *lab) config(slot string) task.Config {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("slot", slot)
 	}
 	return task.Config{
-		Kafka: l.kafka, Topics: l.topics, Views: l.views, Log: log,
+		Kafka: task.Brokers(l.kafka), Topics: l.topics, Views: l.views, Log: log,
 		Group: "test-processor", Slot: slot,
 		Pace:               task.Pace{CommitInterval: 20 * time.Millisecond, CommitRecords: 100},
 		TransactionTimeout: l.session * 2 / 3, SessionTimeout: l.session, RestoreStall: 10 * time.Second,

@@ -15,7 +15,7 @@ import (
 
 // Config of a loop. Every field without a default must be set.
 type Config struct {
-	Kafka  kafka.Config
+	Kafka  Cluster
 	Topics kafka.Topics
 	Views  *view.File
 	Log    *slog.Logger
@@ -74,8 +74,8 @@ const (
 type Loop struct {
 	config   Config
 	ctx      context.Context // of Run, for the callbacks
-	admin    *kafka.Admin
-	consumer *kafka.Consumer
+	admin    Admin
+	consumer Consumer
 	source   kafka.TopicInfo
 	tasks    map[int32]*task
 	worked   bool // a state of these views was restored or made
@@ -88,7 +88,7 @@ type Loop struct {
 
 // New makes a loop; nothing is connected before Run.
 func New(c Config) *Loop {
-	if c.CommitInterval <= 0 || c.CommitRecords <= 0 || c.TransactionTimeout <= c.CommitInterval || c.Group == "" || c.Counters == nil || c.Log == nil {
+	if c.Kafka == nil || c.CommitInterval <= 0 || c.CommitRecords <= 0 || c.TransactionTimeout <= c.CommitInterval || c.Group == "" || c.Counters == nil || c.Log == nil {
 		panic("BUG: incomplete task.Config")
 	}
 	return &Loop{config: c, tasks: make(map[int32]*task)}
@@ -144,7 +144,7 @@ func (l *Loop) run(ctx context.Context) (err error) {
 // connect reaches the brokers and looks at the input.
 func (l *Loop) connect(ctx context.Context) (err error) {
 	l.ctx = ctx
-	if l.admin, err = kafka.NewAdmin(l.config.Kafka); err != nil {
+	if l.admin, err = l.config.Kafka.Admin(); err != nil {
 		return err
 	}
 	if err = l.admin.Ping(ctx); err != nil {
@@ -158,7 +158,7 @@ func (l *Loop) connect(ctx context.Context) (err error) {
 
 // join becomes a member of the group.
 func (l *Loop) join(assigned func([]int32) ([]int64, error), revoked func([]int32, bool)) (err error) {
-	l.consumer, err = kafka.NewConsumer(l.config.Kafka, kafka.GroupConfig{
+	l.consumer, err = l.config.Kafka.Consumer(kafka.GroupConfig{
 		Group: l.config.Group, Topic: l.config.Topics.Events, Instance: l.config.Slot,
 		SessionTimeout: l.config.SessionTimeout,
 		// A restore runs inside a poll, and ends at its own stall first.

@@ -69,7 +69,7 @@ func (l *Loop) readChangelog(partitions []int32, committed []position) ([]state,
 		ranges[i] = kafka.Range{Topic: topics.Changelog, Partition: p, From: ends[i].Earliest, To: ends[i].High}
 		index[p] = i
 	}
-	err = kafka.ReadTo(l.ctx, l.config.Kafka, kafka.ReaderConfig{Keys: true}, ranges, l.config.RestoreStall, func(b *kafka.Batch) error {
+	err = l.config.Kafka.ReadTo(l.ctx, kafka.ReaderConfig{Keys: true}, ranges, l.config.RestoreStall, func(b *kafka.Batch) error {
 		e := states[index[b.Partition]].engine
 		for i := range b.Len() {
 			if err := e.Load(b.Key(i), b.Value(i)); err != nil {

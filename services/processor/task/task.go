@@ -14,7 +14,7 @@ import (
 type task struct {
 	loop      *Loop
 	partition int32
-	producer  *kafka.Txn
+	producer  Producer
 	engine    *engine.Engine
 	out       engine.Output
 	records   kafka.Records // out, as the producer takes it

@@ -402,7 +402,7 @@ func TestStops(t *testing.T) {
 func TestNoBroker(t *testing.T) {
 	l := newLab(t)
 	c := l.config("slot-0")
-	c.Kafka.Brokers = "127.0.0.1:1"
+	c.Kafka = task.Brokers(kafka.Config{Brokers: "127.0.0.1:1"})
 	err := l.start(c).wait()
 	if err == nil || !strings.HasPrefix(err.Error(), `cannot reach Kafka at "127.0.0.1:1"`) || strings.Contains(err.Error(), "\n") {
 		t.Error(err)

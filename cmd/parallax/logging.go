@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/telemetry"
 )
 
@@ -24,7 +25,11 @@ func (l *logging) open() (*slog.Logger, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot open the log file: %w", err)
 	}
-	return l.Logger(f, telemetry.Terminal{}), func() { f.Close() }, nil
+	log := l.Logger(f, telemetry.Terminal{})
+	if armed := failpoint.Armed(); armed != "" {
+		log.Warn("failpoints are armed, this process will break on purpose", "failpoints", armed)
+	}
+	return log, func() { f.Close() }, nil
 }
 
 // tell writes text to a file that a program which waits for it reads: whole,

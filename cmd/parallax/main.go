@@ -20,6 +20,8 @@ type program struct {
 	Ingest    ingestCommand    `cmd:"" help:"Write the events to the lake."`
 	Batch     batchCommand     `cmd:"" help:"Answer the views from the lake."`
 	Reporter  reporterCommand  `cmd:"" help:"Compare the answers and give the verdict."`
+
+	Failpoints failpointsCommand `cmd:"" help:"List the places at which a program can be told to break."`
 }
 
 var options = config.Options{

@@ -16,5 +16,6 @@
 // by a method Validate() []Fault.
 //
 // It does not watch the file and does not read the process environment except
-// through Options.Environment.
+// through Options.Environment. Main alone arms the failpoints that the process
+// environment names.
 package config

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"parallax.example/internal/failpoint"
 )
 
 // Exit codes of every program.
@@ -44,6 +46,9 @@ func Main(cli any, o Options) int {
 	if err != nil {
 		return Report(os.Stderr, o.Name, err)
 	}
+	if err := arm(); err != nil {
+		return Report(os.Stderr, o.Name, err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 1)
@@ -74,6 +79,18 @@ func Main(cli any, o Options) int {
 		return ExitTerminated
 	}
 	return Report(os.Stderr, o.Name, err)
+}
+
+// arm arms the failpoints that the environment names.
+func arm() error {
+	var faults Faults
+	for _, f := range failpoint.Arm(os.LookupEnv, os.Stderr) {
+		faults.add(f.Variable, f.Message)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults
 }
 
 // Report prints an error for a person and returns the exit code.

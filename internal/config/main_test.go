@@ -110,3 +110,18 @@ func TestToldIsNotRepeated(t *testing.T) {
 		t.Errorf("code %d, said %q", code, said.String())
 	}
 }
+
+// A program that would break elsewhere than it was told to, or not at all, does not begin.
+func TestFailpointsAreRefused(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "--service")
+	cmd.Env = append(os.Environ(), "CONFIG_TEST_PROGRAM=1", "PARALLAX_FAILPOINTS=ingest/linkd=kill,ingest/linked=die")
+	said, _ := cmd.CombinedOutput() // its exit code is looked at
+	want := `waiter: 2 faults in the configuration
+  PARALLAX_FAILPOINTS: there is no failpoint "ingest/linkd"; "parallax failpoints" lists them
+  PARALLAX_FAILPOINTS: "ingest/linked=die": there is no action "die"; there are kill, stop, delay=D, fail and kill-after=D
+Type "waiter --help" for what can be set.
+`
+	if code := cmd.ProcessState.ExitCode(); code != config.ExitCannot || string(said) != want {
+		t.Errorf("ended with %d and said\n%swant\n%s", code, said, want)
+	}
+}

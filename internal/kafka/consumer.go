@@ -22,11 +22,14 @@ type GroupConfig struct {
 
 	Fetch     FetchPath     // how records come out of the client; 0 = FetchAuto
 	FetchWait time.Duration // 0 = 20 ms; how long the broker may keep a request open until there is something
-	// FetchQueue bounds the bytes of records which wait in the client: of each
-	// partition on FetchBatch (0 = 4 MiB), of all on FetchPoll (0 = 64 MiB).
+	// FetchQueue bounds the bytes of records which wait in the client, of all
+	// partitions together; 0 is 4 MiB for each on FetchBatch, 64 MiB on FetchPoll.
 	// Small records take some times their size, and one answer of the broker may
 	// go beyond, by 1 MiB as it was sent (8 on FetchPoll).
 	FetchQueue int
+	// Partitions is how many the topic has: FetchBatch has a queue for each, and
+	// gives it its part of FetchQueue, since this member may own all. 0 counts as 1.
+	Partitions int
 
 	// OnAssigned and OnRevoked run inside Poll and Close, on their goroutine.
 	// OnAssigned returns the offset to begin at for each partition, or Earliest;
@@ -56,7 +59,7 @@ func NewConsumer(c Config, g GroupConfig) (*Consumer, error) {
 	if g.MaxPollInterval == 0 {
 		g.MaxPollInterval = 5 * time.Minute
 	}
-	own := fetching{g.Fetch, g.FetchWait, g.FetchQueue}.settings()
+	own := fetching{g.Fetch, g.FetchWait, g.FetchQueue, g.Partitions}.settings()
 	own["group.id"] = g.Group
 	own["partition.assignment.strategy"] = "range"
 	own["session.timeout.ms"] = millis(g.SessionTimeout)

@@ -8,9 +8,10 @@ import (
 
 // fetching is what a configuration says about its requests; see GroupConfig.
 type fetching struct {
-	path  FetchPath
-	wait  time.Duration
-	queue int
+	path       FetchPath
+	wait       time.Duration
+	queue      int
+	partitions int // that may be assigned
 }
 
 // settings are those of every consumer.
@@ -22,8 +23,9 @@ func (f fetching) settings() ck.ConfigMap {
 	if f.path != FetchPoll && able() == nil {
 		// The client counts what waits over the queue in which records end: now
 		// that of a partition, before the one of all. More makes nothing faster.
-		if f.queue == 0 {
-			queue = 4 << 20
+		queue = 4 << 20
+		if f.queue != 0 {
+			queue = f.queue / max(f.partitions, 1)
 		}
 		records, answer = max(queue/160, 1), 1<<20 // small records need some hundred bytes beside their own
 	}

@@ -29,8 +29,8 @@ type ReaderConfig struct {
 
 	Fetch     FetchPath     // how records come out of the client; 0 = FetchAuto
 	FetchWait time.Duration // 0 = 20 ms; how long the broker may keep a request open until there is something
-	// FetchQueue bounds the bytes of records which wait in the client: of each
-	// partition on FetchBatch (0 = 4 MiB), of all on FetchPoll (0 = 64 MiB).
+	// FetchQueue bounds the bytes of records which wait in the client, of all
+	// partitions together; 0 is 4 MiB for each on FetchBatch, 64 MiB on FetchPoll.
 	// Small records take some times their size, and one answer of the broker may
 	// go beyond, by 1 MiB as it was sent (8 on FetchPoll).
 	FetchQueue int
@@ -44,7 +44,7 @@ type Reader struct {
 
 // NewReader begins to read at the given places, committed records only.
 func NewReader(c Config, rc ReaderConfig, starts ...Start) (*Reader, error) {
-	own := fetching{rc.Fetch, rc.FetchWait, rc.FetchQueue}.settings()
+	own := fetching{rc.Fetch, rc.FetchWait, rc.FetchQueue, len(starts)}.settings()
 	own["group.id"] = "parallax-reader" // demanded by the client; it joins no group
 	conf, free, err := c.settings(own)
 	if err != nil {

@@ -165,7 +165,8 @@ func (l *Loop) join(assigned func([]int32) ([]int64, error), revoked func([]int3
 		MaxPollInterval: 10 * l.config.RestoreStall,
 		MaxRecords:      min(l.config.CommitRecords, pollRecords),
 		FetchWait:       l.config.FetchWait,
-		FetchQueue:      l.config.Buffer / max(1, l.source.Partitions), // it may get all of them
+		FetchQueue:      l.config.Buffer,
+		Partitions:      l.source.Partitions,
 		OnAssigned:      assigned, OnRevoked: revoked,
 	})
 	if err == nil {

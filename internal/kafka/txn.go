@@ -17,6 +17,10 @@ type TxnConfig struct {
 	Timeout    time.Duration // 0 = 15 s; the coordinator aborts a transaction that is open for longer
 	MaxMessage int           // bytes; 0 = 1,000,000
 	Linger     time.Duration // 0 = 1 ms; how long a batch may wait to fill. A commit does not wait for it
+	// Queue bounds the bytes of records that the broker has not acknowledged;
+	// 0 = 64 MiB, and a record of MaxMessage always fits. A transaction may be
+	// larger: in a full queue the next record waits for room.
+	Queue int
 }
 
 // Txn is a transactional producer. One goroutine uses it. Every error is to be
@@ -46,6 +50,9 @@ func NewTxn(c Config, tc TxnConfig) (*Txn, error) {
 		tc.Linger = time.Millisecond
 	}
 	own := sending(tc.MaxMessage, tc.Linger)
+	if tc.Queue != 0 {
+		own["queue.buffering.max.kbytes"] = max(tc.Queue, tc.MaxMessage+1023) >> 10
+	}
 	own["transactional.id"] = tc.ID
 	own["transaction.timeout.ms"] = millis(tc.Timeout)
 	// message.timeout.ms and socket.timeout.ms stay unset: librdkafka derives

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"parallax.example/internal/broker"
 	"parallax.example/internal/kafka"
 )
 
@@ -123,4 +124,36 @@ func TestTransactionTimeout(t *testing.T) {
 	y := ready(t, c, "slow")
 	must(t, y.Begin(), y.Produce(kafka.Record{Topic: out, Value: []byte("again")}), y.Commit())
 	equal(t, "visible", visible(t, c, out, 0), []string{"again"})
+}
+
+// What waits for a broker is bounded, and a transaction may still be larger.
+func TestQueueOfATransaction(t *testing.T) {
+	b, err := broker.Start(broker.Config{})
+	must(t, err)
+	defer b.Close()
+	c := kafka.Config{Brokers: b.Addr()}
+	out := topic(t, c, "out", 1)
+	x, err := kafka.NewTxn(c, kafka.TxnConfig{ID: "bounded", Queue: 2 << 20, Timeout: 2 * time.Second})
+	must(t, err)
+	defer x.Close()
+	must(t, x.Init(t.Context()), x.Begin())
+	large := kafka.Record{Topic: out, Value: make([]byte, 900_000)}
+	for range 10 {
+		must(t, x.Produce(large))
+	}
+	must(t, x.Commit())
+	if n := len(visible(t, c, out, 0)); n != 10 {
+		t.Errorf("%d records are visible, want 10", n)
+	}
+	b.Close()
+	must(t, x.Begin())
+	accepted := 0
+	for err == nil && accepted < 10 {
+		if err = x.Produce(large); err == nil {
+			accepted++
+		}
+	}
+	if accepted != 2 || kafka.Classify(err) != kafka.Abort {
+		t.Errorf("without a broker %d records of 900 kB were taken, then %v", accepted, err)
+	}
 }

@@ -84,7 +84,9 @@ func (l *Loop) release(lost bool) {
 // producer makes the partition's producer and takes its id.
 func (l *Loop) producer(partition int32) (Producer, error) {
 	id := fmt.Sprintf("%s-%d", l.config.Group, partition)
-	producer, err := l.config.Kafka.Producer(kafka.TxnConfig{ID: id, Timeout: l.config.TransactionTimeout, Linger: l.config.Linger})
+	producer, err := l.config.Kafka.Producer(kafka.TxnConfig{
+		ID: id, Timeout: l.config.TransactionTimeout, Linger: l.config.Linger, Queue: queue(l.source.Partitions),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -93,4 +95,14 @@ func (l *Loop) producer(partition int32) (Producer, error) {
 		return nil, err
 	}
 	return producer, nil
+}
+
+// queue is how many bytes of output a partition's producer may have on its way:
+// a part of 64 MiB, so that brokers which answer slowly cost no more memory where
+// there are many partitions. A transaction needs no room for all of it: more
+// waits until some is acknowledged. Two MiB are two full requests, so that one
+// can be written while another is on its way.
+func queue(partitions int) int {
+	const all, least = 64 << 20, 2 << 20
+	return max(all/max(partitions, 1), least)
 }

@@ -23,3 +23,12 @@ func TestCommittedEndsAtALastingError(t *testing.T) {
 		t.Errorf("tried for %s", took)
 	}
 }
+
+// The memory for output does not grow with the partitions, until each has the least.
+func TestQueueIsShared(t *testing.T) {
+	for partitions, want := range map[int]int{1: 64 << 20, 4: 16 << 20, 32: 2 << 20, 1000: 2 << 20} {
+		if got := queue(partitions); got != want {
+			t.Errorf("%d partitions: %d bytes, want %d", partitions, got, want)
+		}
+	}
+}

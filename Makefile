@@ -22,9 +22,10 @@ demo: ## a week of flights, both answers, the verdict
 	go build -o bin/parallax parallax.example/cmd/parallax
 	bin/parallax demo
 
-test: ## all tests of all modules, with the race detector
+test: ## all tests, with the race detector; those at the border to C with its own
 	go test -race $$(go list work | grep -v /integration/)
 	go test -race -count=1 parallax.example/integration/... # real programs: the cache does not know their sources
+	GOEXPERIMENT=cgocheck2 go test -parallel 8 -run 'Paths|ProduceAll|Metadata|Transaction' parallax.example/internal/kafka # no Go pointer is left in C
 
 bench: ## events per second and CPU per event, step by step
 	go test -run '^$$' -bench . -benchmem parallax.example/bench/...

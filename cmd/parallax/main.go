@@ -22,6 +22,7 @@ type program struct {
 	Reporter  reporterCommand  `cmd:"" help:"Compare the answers and give the verdict."`
 
 	Failpoints failpointsCommand `cmd:"" help:"List the places at which a program can be told to break."`
+	Torture    tortureCommand    `cmd:"" help:"Break everything on purpose and check that no promise is broken."`
 }
 
 var options = config.Options{

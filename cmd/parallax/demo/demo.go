@@ -217,8 +217,8 @@ func (r *run) killHalfWay(ctx context.Context, admin *kafka.Admin, name string) 
 		}
 		if sent >= goal || over(r.roles["generator"]) {
 			victim := r.roles[name]
-			victim.kill()
-			<-victim.ended()
+			victim.Kill()
+			<-victim.Ended()
 			delete(r.roles, name)
 			r.say("kill -9 of %s after %d events; its partitions go to the others", name, sent)
 			return nil
@@ -231,7 +231,7 @@ func (r *run) killHalfWay(ctx context.Context, admin *kafka.Admin, name string) 
 
 func over(role running) bool {
 	select {
-	case <-role.ended():
+	case <-role.Ended():
 		return true
 	default:
 		return false
@@ -340,8 +340,8 @@ func (r *run) start(name string, args ...string) error {
 func (r *run) finish(ctx context.Context, name string) error {
 	for {
 		select {
-		case <-r.roles[name].ended():
-			err := r.roles[name].err()
+		case <-r.roles[name].Ended():
+			err := r.roles[name].Err()
 			delete(r.roles, name)
 			return explain(name, err)
 		default:
@@ -362,8 +362,8 @@ func (r *run) wait(ctx context.Context) error {
 	}
 	for name, role := range r.roles {
 		select {
-		case <-role.ended():
-			if err := role.err(); err != nil {
+		case <-role.Ended():
+			if err := role.Err(); err != nil {
 				return explain(name, err)
 			}
 		default:
@@ -382,10 +382,10 @@ func explain(name string, err error) error {
 
 func (r *run) stop(name string) error {
 	role := r.roles[name]
-	role.stop()
-	<-role.ended()
+	role.Stop()
+	<-role.Ended()
 	delete(r.roles, name)
-	return explain(name, role.err())
+	return explain(name, role.Err())
 }
 
 // stopAll stops what still runs, the broker after all others: they end in order
@@ -406,15 +406,15 @@ func (r *run) stopAll() {
 // end stops roles at the same time. Who does not follow within the grace is killed.
 func end(roles []running) {
 	for _, role := range roles {
-		role.stop()
+		role.Stop()
 	}
 	grace := time.After(stopGrace)
 	for _, role := range roles {
 		select {
-		case <-role.ended():
+		case <-role.Ended():
 		case <-grace:
 			for _, role := range roles {
-				role.kill()
+				role.Kill()
 			}
 			return
 		}
@@ -430,8 +430,8 @@ func (r *run) said(ctx context.Context, name, file string) (string, error) {
 			return strings.TrimSpace(string(text)), nil
 		}
 		select {
-		case <-r.roles[name].ended():
-			if err := r.roles[name].err(); err != nil {
+		case <-r.roles[name].Ended():
+			if err := r.roles[name].Err(); err != nil {
 				delete(r.roles, name)
 				return "", explain(name, err)
 			}

@@ -3,13 +3,9 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
-	"syscall"
 
-	"parallax.example/internal/config"
+	"parallax.example/cmd/parallax/child"
 )
 
 // role is one program of the demonstration: a command line of parallax.
@@ -20,10 +16,10 @@ type role struct {
 
 // running is a started role.
 type running interface {
-	stop()                  // asks for a regular end
-	kill()                  // ends it without asking, where that is possible
-	ended() <-chan struct{} // closed when it has ended
-	err() error             // after the end; nil after a regular one
+	Stop()                  // asks for a regular end
+	Kill()                  // ends it without asking, where that is possible
+	Ended() <-chan struct{} // closed when it has ended
+	Err() error             // after the end; nil after a regular one
 }
 
 // goroutine runs a role inside this process.
@@ -45,65 +41,19 @@ func startGoroutine(ctx context.Context, r role, run func(context.Context, []str
 	return g
 }
 
-func (g *goroutine) stop()                  { g.cancel() }
-func (g *goroutine) kill()                  {} // it ends with this process
-func (g *goroutine) ended() <-chan struct{} { return g.done }
-func (g *goroutine) err() error             { return g.failed }
+// Stop ends the role's context.
+func (g *goroutine) Stop() { g.cancel() }
 
-// process runs a role as a process of its own.
-type process struct {
-	cmd    *exec.Cmd
-	done   chan struct{}
-	failed error
-}
+// Kill does nothing: the role ends with this process.
+func (g *goroutine) Kill() {}
 
-func startProcess(r role) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("cannot start the %s: %w", r.name, err)
-	}
-	// stop and kill end it, in the order that the run needs; a context would not keep it.
-	p := &process{cmd: exec.Command(self, r.args...), done: make(chan struct{})} //nolint:noctx // see above
-	p.cmd.Stdout, p.cmd.Stderr = os.Stdout, os.Stderr
-	p.cmd.SysProcAttr = attributes()
-	started := make(chan error)
-	go func() {
-		// The child's death signal is bound to the thread that started it.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		defer close(p.done)
-		var exit *exec.ExitError
-		switch err := p.cmd.Wait(); {
-		case err == nil:
-		case errors.As(err, &exit) && exit.ExitCode() >= 0:
-			p.failed = config.Told(exit.ExitCode())
-		default:
-			// Not wrapped: an exit code of its own (-1 for a signal) is none of ours.
-			p.failed = errors.New(err.Error())
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("cannot start the %s: %w", r.name, err)
-	}
-	return p, nil
-}
+// Ended is closed when the role has ended.
+func (g *goroutine) Ended() <-chan struct{} { return g.done }
 
-func (p *process) stop() {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		panic("BUG: a child cannot be signalled: " + err.Error())
-	}
-}
-func (p *process) ended() <-chan struct{} { return p.done }
-func (p *process) err() error             { return p.failed }
+// Err is how the role ended.
+func (g *goroutine) Err() error { return g.failed }
 
-// kill is kill -9: the process has no chance to tidy up.
-func (p *process) kill() {
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		panic("BUG: a child cannot be killed: " + err.Error())
-	}
+// startProcess runs a role as a process of its own.
+func startProcess(r role) (*child.Process, error) {
+	return child.Start(child.Command{Name: r.name, Args: r.args, Stdout: os.Stdout, Stderr: os.Stderr})
 }

@@ -105,3 +105,17 @@ func decodeMeta(b []byte) (*metaRecord, error) {
 	}
 	return m, r.end()
 }
+
+// ReadMeta decodes a record of the changelog if it is a meta record, for whoever
+// audits transactions. ok is false for any other record.
+func ReadMeta(key, value []byte) (m Meta, ok bool, err error) {
+	k, err := decodeKey(key)
+	if err != nil || k.kind != kindMeta {
+		return Meta{}, false, err
+	}
+	r, err := decodeMeta(value)
+	if err != nil {
+		return Meta{}, false, err
+	}
+	return r.Meta, true, nil
+}

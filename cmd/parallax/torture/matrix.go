@@ -1,0 +1,36 @@
+package torture
+
+import (
+	"context"
+
+	"parallax.example/cmd/parallax/torture/check"
+)
+
+// row is one fault of the matrix.
+type row struct {
+	name  string // on the command line
+	group string // of rows: processor, generator, ingest, batch, reporter, broker, stop
+	what  string // what is done
+	wants int    // how often it must have happened for a run to count
+	lake  bool   // with ingest, batch and reporter, and all that they say checked
+	// broker rows break Kafka itself: they need --kafka-home and run alone.
+	broker bool
+
+	// What the row does: before the programs start, while the load is sent, instead
+	// of the batch's and the reporter's plain run, or instead of everything.
+	before, during, batch, reporter func(ctx context.Context, r *run) error
+	whole                           func(ctx context.Context, r *run) (*check.Report, error)
+}
+
+// matrix is every row, in the order of the table.
+var matrix = func() []row {
+	var all []row
+	for _, part := range [][]row{controlRows, processorRows, processorPoints, generatorRows, ingestRows, batchRows, reporterRows, brokerRows, stopRows} {
+		all = append(all, part...)
+	}
+	return all
+}()
+
+var controlRows = []row{
+	{name: "none", group: "control", what: "nothing: the load alone, and all that is said of it", lake: true},
+}

@@ -1,0 +1,125 @@
+package torture
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"parallax.example/cmd/parallax/torture/check"
+	"parallax.example/internal/kafka"
+	"parallax.example/services/processor/engine"
+)
+
+// tail follows the topics of a run while it goes on: what a reader of committed
+// records sees, and when.
+type tail struct {
+	topics kafka.Topics
+	reader *kafka.Reader
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	seen    map[string][]check.Record
+	commits [partitions][]commit
+	err     error
+}
+
+// commit is a transaction of a processor that became visible.
+type commit struct {
+	next        int64 // the input offset behind it
+	transaction uint64
+	at          time.Time
+}
+
+// follow begins at the first offset of every topic; the topics must be new.
+func follow(config kafka.Config, topics kafka.Topics) (*tail, error) {
+	var starts []kafka.Start
+	for _, topic := range []string{topics.Events, topics.Results, topics.Excluded, topics.DeadLetters, topics.Changelog} {
+		for p := range int32(partitions) {
+			starts = append(starts, kafka.Start{Topic: topic, Partition: p})
+		}
+	}
+	reader, err := kafka.NewReader(config, kafka.ReaderConfig{Keys: true}, starts...)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &tail{topics: topics, reader: reader, cancel: cancel, done: make(chan struct{}), seen: map[string][]check.Record{}}
+	go func() {
+		defer close(t.done)
+		for ctx.Err() == nil {
+			batches, err := reader.Poll(20 * time.Millisecond)
+			t.take(batches, err, time.Now())
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return t, nil
+}
+
+func (t *tail) take(batches []*kafka.Batch, err error, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
+	for _, b := range batches {
+		for i := range b.Len() {
+			r := record(b, i)
+			t.seen[b.Topic] = append(t.seen[b.Topic], r)
+			if b.Topic != t.topics.Changelog {
+				continue
+			}
+			if m, ok, err := engine.ReadMeta(r.Key, r.Value); err == nil && ok { // the checker tells of others
+				t.commits[b.Partition] = append(t.commits[b.Partition], commit{m.Next, m.Transaction, now})
+			}
+		}
+	}
+}
+
+func record(b *kafka.Batch, i int) check.Record {
+	return check.Record{Partition: b.Partition, Offset: b.Offsets[i], Key: slices.Clone(b.Key(i)), Value: slices.Clone(b.Value(i))}
+}
+
+func (t *tail) stop() error {
+	t.cancel()
+	<-t.done
+	return cmp.Or(t.err, t.reader.Close())
+}
+
+// failure is why the reader ended.
+func (t *tail) failure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// count is how many records of a topic were seen.
+func (t *tail) count(topic string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.seen[topic])
+}
+
+// committed is how far each partition's committed transactions have come.
+func (t *tail) committed() (next [partitions]int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := range next {
+		if n := len(t.commits[p]); n > 0 {
+			next[p] = t.commits[p][n-1].next
+		}
+	}
+	return next
+}
+
+// live is what was seen of a topic, in the order of partitions and offsets.
+func (t *tail) live(topic string) []check.Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := slices.Clone(t.seen[topic])
+	// Stable: within a partition in the order in which they came, which must be right.
+	slices.SortStableFunc(list, func(a, b check.Record) int { return cmp.Compare(a.Partition, b.Partition) })
+	return list
+}

@@ -1,0 +1,221 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"parallax.example/internal/config"
+	"parallax.example/internal/kafka"
+)
+
+// Deps are what a torture takes from outside.
+type Deps struct {
+	Out      io.Writer         // takes the table
+	Progress func(line string) // shows how far it is
+	Tell     func(line string) // tells of a failure at once
+	Now      func() time.Time
+}
+
+// torture is a matrix under way.
+type torture struct {
+	config  *Config
+	deps    Deps
+	dir     string
+	cluster *cluster
+	admin   *kafka.Admin
+
+	mu       sync.Mutex
+	outcomes []Outcome
+	of       int
+}
+
+// job is one run that is to be done.
+type job struct {
+	row  *row
+	seed uint64
+}
+
+// Run runs the matrix and writes the table. The error has exit code 1 if a
+// promise was not kept in any run.
+func Run(ctx context.Context, c Config, d Deps) error {
+	if c.List {
+		return list(d.Out)
+	}
+	if c.Seed == 0 {
+		c.Seed = 1 + rand.Uint64N(1_000_000)
+	}
+	dir := filepath.Join(c.Runs, "torture-"+d.Now().UTC().Format("20060102-150405"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make the folder for runs: %w", err)
+	}
+	k, err := openCluster(ctx, &c, dir)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	admin, err := kafka.NewAdmin(kafka.Config{Brokers: k.brokers, ClientID: "torture"})
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	t := &torture{config: &c, deps: d, dir: dir, cluster: k, admin: admin}
+	began := d.Now()
+	fmt.Fprintf(d.Out, "Torture against %s, seeds %d to %d, %d messages a run.\n", k.what, c.Seed, c.Seed+uint64(c.Seeds)-1, c.Events)
+	if err := t.runAll(ctx); err != nil {
+		return err
+	}
+	return t.conclude(d.Now().Sub(began))
+}
+
+// jobs are all runs, and the rows that cannot be run here.
+func (t *torture) jobs() (together, alone []job, left []*row) {
+	for i := range matrix {
+		r := &matrix[i]
+		if len(t.config.Fault) > 0 && !slices.Contains(t.config.Fault, r.name) && !slices.Contains(t.config.Fault, r.group) {
+			continue
+		}
+		if r.broker && t.cluster.restart == nil {
+			left = append(left, r)
+			continue
+		}
+		for s := range uint64(t.config.Seeds) {
+			j := job{r, t.config.Seed + s}
+			if r.broker {
+				alone = append(alone, j)
+			} else {
+				together = append(together, j)
+			}
+		}
+	}
+	// Seed by seed, so that an early end has seen every row.
+	slices.SortStableFunc(together, func(a, b job) int { return int(a.seed) - int(b.seed) })
+	return together, alone, left
+}
+
+func (t *torture) runAll(ctx context.Context) error {
+	together, alone, _ := t.jobs()
+	t.of = len(together) + len(alone)
+	if err := t.work(ctx, together, t.config.Parallel); err != nil {
+		return err
+	}
+	return t.work(ctx, alone, 1)
+}
+
+// work does jobs, some at a time, until all are done or ctx ends.
+func (t *torture) work(ctx context.Context, jobs []job, parallel int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan job)
+	errs := make([]error, parallel)
+	var workers sync.WaitGroup
+	for w := range parallel {
+		workers.Go(func() {
+			for j := range queue {
+				if errs[w] = t.one(ctx, j); errs[w] != nil {
+					cancel()
+					return
+				}
+			}
+		})
+	}
+	for _, j := range jobs {
+		select {
+		case queue <- j:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(queue)
+	workers.Wait()
+	return errors.Join(errors.Join(errs...), ctx.Err())
+}
+
+// one does one run; its error ends the whole torture.
+func (t *torture) one(ctx context.Context, j job) error {
+	name := fmt.Sprintf("%s-%d", strings.ReplaceAll(j.row.name, "/", "-"), j.seed)
+	r := newRun(j.row, j.seed, t.cluster, t.admin, t.config, filepath.Join(t.dir, name))
+	began := t.deps.Now()
+	report, err := r.do(ctx)
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), os.RemoveAll(r.dir))
+	}
+	o := outcome(r, report, err, t.deps.Now().Sub(began))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.outcomes = append(t.outcomes, o)
+	if len(o.Violations) > 0 {
+		t.deps.Tell(o.failure(t.again(j), r.dir))
+		return nil
+	}
+	t.deps.Progress(fmt.Sprintf("Torture: %d of %d runs, the last %s", len(t.outcomes), t.of, r))
+	if err := t.forget(ctx, r); err != nil {
+		return err
+	}
+	return os.RemoveAll(r.dir)
+}
+
+// forget deletes the topics of a good run, which would fill the broker's memory.
+func (t *torture) forget(ctx context.Context, r *run) error {
+	for _, s := range r.topics.Specs(partitions, 1) {
+		if err := t.admin.DeleteTopic(ctx, s.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again is the command that repeats a run.
+func (t *torture) again(j job) string {
+	command := fmt.Sprintf("parallax torture --fault %s --seed %d --seeds 1 --events %d", j.row.name, j.seed, t.config.Events)
+	if k := t.config.kafka(); k != "" {
+		command += " " + k
+	}
+	return command
+}
+
+// conclude writes the table and gives the verdict.
+func (t *torture) conclude(took time.Duration) error {
+	_, _, left := t.jobs()
+	table := tabulate(t.outcomes)
+	if err := writeTable(t.deps.Out, table, left, took); err != nil {
+		return err
+	}
+	if t.config.JSON != "" {
+		if err := writeJSON(t.config.JSON, t.cluster.what, t.config, table, t.outcomes, took); err != nil {
+			return err
+		}
+	}
+	var bad int
+	for _, o := range t.outcomes {
+		if len(o.Violations) > 0 {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return &broken{bad, len(t.outcomes), t.dir}
+	}
+	return os.RemoveAll(t.dir)
+}
+
+// broken says that promises were not kept.
+type broken struct {
+	bad, of int
+	dir     string
+}
+
+func (b *broken) Error() string {
+	return fmt.Sprintf("%d of %d runs broke a promise; their files are in %s", b.bad, b.of, b.dir)
+}
+
+// ExitCode is the exit code of a torture that found something.
+func (b *broken) ExitCode() int { return config.ExitUnexplained }

@@ -38,6 +38,7 @@ func (t Topic) String() string {
 type Output struct {
 	records []outputRecord
 	data    []byte
+	answers int // among them, of the topic Results
 }
 
 type outputRecord struct {
@@ -68,18 +69,27 @@ func (o *Output) At(i int) (topic Topic, key, value []byte) {
 	return r.topic, key, value
 }
 
+// Answers returns the number of rows. Before Flush they are those of windows that
+// closed, and of sessions that were taken back: they will not change.
+func (o *Output) Answers() int { return o.answers }
+
 // Bytes returns the size of all keys and values.
 func (o *Output) Bytes() int { return len(o.data) }
 
 // Reset empties the output and keeps its memory.
 func (o *Output) Reset() {
-	o.records, o.data = o.records[:0], o.data[:0]
+	o.records, o.data, o.answers = o.records[:0], o.data[:0], 0
 }
 
 // A record is written as: begin(topic), key appended to data, keyDone, value
 // appended to data, done. Without a value, tombstoneDone instead of the last.
 
-func (o *Output) begin(t Topic) { o.records = append(o.records, outputRecord{topic: t}) }
+func (o *Output) begin(t Topic) {
+	o.records = append(o.records, outputRecord{topic: t})
+	if t == Results {
+		o.answers++
+	}
+}
 
 func (o *Output) keyDone() { o.records[len(o.records)-1].keyEnd = len(o.data) }
 

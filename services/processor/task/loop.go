@@ -51,6 +51,7 @@ type Config struct {
 type Pace struct {
 	CommitInterval time.Duration // how long a transaction collects; results are visible after it
 	CommitRecords  int           // input records after which it commits sooner
+	Prompt         bool          // a row that will not change is committed at once, with what came before it
 	FetchWait      time.Duration // how long a broker may hold back an empty answer; 0 is the client's default
 	Linger         time.Duration // how long output may wait for more; 0 is the client's default
 }

@@ -29,6 +29,7 @@ type task struct {
 	outcome chan outcome // of the commit in flight
 	began   time.Time
 	taken   int           // input records in the open transaction
+	answers bool          // it holds rows that will not change
 	failing time.Time     // of the first failure in a row; zero if the last commit succeeded
 	fenced  time.Time     // when another producer was found to have the id; zero if none has
 	leave   time.Duration // how long a fenced task lets the other one have it
@@ -49,7 +50,7 @@ func (t *task) adopt(s state) {
 func (t *task) reset() {
 	t.out.Reset()
 	t.attempt = position{offset: t.committed.offset}
-	t.open, t.offered, t.taken = false, false, 0
+	t.open, t.offered, t.taken, t.answers = false, false, 0, false
 }
 
 // receive takes a polled batch in.
@@ -121,6 +122,7 @@ func (t *task) apply(b engine.Batch) error {
 	if err := t.engine.Apply(&b, &t.out); err != nil {
 		return t.limited(err)
 	}
+	t.answers = t.answers || t.out.Answers() > 0
 	t.attempt.offset = t.engine.Next()
 	t.taken += len(b.Offsets)
 	if err := t.send(); err != nil {
@@ -165,7 +167,7 @@ func (t *task) collecting() bool { return t.open && !t.flying && t.fenced.IsZero
 // due says that the open transaction should be committed.
 func (t *task) due(now time.Time) bool {
 	c := &t.loop.config
-	return t.collecting() && (t.taken >= c.CommitRecords || now.Sub(t.began) >= c.CommitInterval || t.bounded())
+	return t.collecting() && (t.taken >= c.CommitRecords || c.Prompt && t.answers || now.Sub(t.began) >= c.CommitInterval || t.bounded())
 }
 
 // settled makes the transaction's changes part of the state: it is committed.

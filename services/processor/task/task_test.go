@@ -73,6 +73,19 @@ func TestTwoInstancesShare(t *testing.T) {
 	l.verify()
 }
 
+// Rows of closed windows do not wait for the interval, which would outlast the test.
+func TestPrompt(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 200, true)
+	c := l.config("slot-0")
+	c.Pace = task.Pace{CommitInterval: 5 * time.Minute, CommitRecords: 1_000_000, Prompt: true}
+	c.TransactionTimeout = 10 * time.Minute
+	r := l.start(c)
+	l.await("the end", l.drained(r), r)
+	r.stop()
+	l.verify()
+}
+
 // While the commit of one partition waits, the others go on.
 func TestCommitsOverlap(t *testing.T) {
 	l := newLab(t)

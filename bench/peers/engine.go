@@ -37,16 +37,14 @@ var throughputEngines = []engine{
 	{name: "franz-scan", about: "Go loop, franz-go, JSON by hand; no changelog", every: 100 * time.Millisecond, kind: franz, with: []string{"-scan"}},
 }
 
-// latencyEngines stand beside the processor at each commit interval asked for.
+// latencyEngines commit as often as they can keep up with; Parallax in its
+// latency profile decides that itself.
 var latencyEngines = []engine{
+	{name: "parallax", about: "Parallax, latency profile", with: []string{"--profile", "latency"}},
+	{name: "parallax-100ms", about: "Parallax, commit 100 ms", every: 100 * time.Millisecond},
 	{name: "streams-20ms", about: "Kafka Streams " + kafkaVersion + ", in memory, commit 20 ms", every: 20 * time.Millisecond, kind: streams, with: []string{"-store=memory"}},
 	{name: "streams-100ms", about: "Kafka Streams " + kafkaVersion + ", in memory, commit 100 ms", every: 100 * time.Millisecond, kind: streams, with: []string{"-store=memory"}},
 	{name: "flink-100ms", about: "Flink " + flinkVersion + ", checkpoint 100 ms", every: 100 * time.Millisecond, kind: flink},
-}
-
-// prompt is the processor in its latency profile, committing so often.
-func prompt(every time.Duration) engine {
-	return engine{name: "parallax", about: fmt.Sprintf("Parallax, latency profile, commit %s", every), every: every, with: []string{"--profile", "latency"}}
 }
 
 // question is what is asked of an engine.
@@ -94,8 +92,11 @@ const heap = "3g"
 // args is the command line.
 func (e engine) args(l *lab, q question, j job) []string {
 	if e.kind == parallax {
-		return append([]string{l.program, "--brokers", l.kafka.Brokers, "--topic-prefix", j.prefix, "--views", filepath.Join(j.state, "views.yaml"),
-			"--group", j.group, "--commit-interval", e.every.String()}, e.with...)
+		args := []string{l.program, "--brokers", l.kafka.Brokers, "--topic-prefix", j.prefix, "--views", filepath.Join(j.state, "views.yaml"), "--group", j.group}
+		if e.every > 0 {
+			args = append(args, "--commit-interval", e.every.String())
+		}
+		return append(args, e.with...)
 	}
 	args := append([]string{
 		"-brokers=" + l.kafka.Brokers, "-input=" + j.input, "-output=" + j.output, "-group=" + j.group, "-state=" + j.state,

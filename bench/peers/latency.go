@@ -15,18 +15,15 @@ import (
 	"parallax.example/internal/kafka"
 )
 
-var (
-	defaultRates  = []int{1000, 20_000, 50_000}
-	defaultCommit = []time.Duration{2 * time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond}
-)
+var defaultRates = []int{1000, 20_000, 50_000}
 
 // latencyCommand measures how long a closed window's row takes to a reader.
 type latencyCommand struct {
 	Setup   `embed:""`
-	Rates   []int           `default:"1000,20000,50000" placeholder:"N,…" help:"Events per second."`
-	Commit  []time.Duration `default:"2ms,5ms,20ms,100ms" placeholder:"D,…" help:"Commit intervals of the processor."`
-	Seconds int             `default:"20" help:"How long to measure at each rate."`
-	Warmup  int             `default:"10" help:"Seconds of load before that, for the JVMs."`
+	Rates   []int `default:"1000,20000,50000" placeholder:"N,…" help:"Events per second."`
+	Runs    int   `default:"3" help:"Runs of each engine at each rate, in turns; medians are shown."`
+	Seconds int   `default:"10" help:"How long a run measures."`
+	Warmup  int   `default:"10" help:"Seconds of load before that, for the JVMs."`
 }
 
 // Validate reports what the tags cannot say.
@@ -37,10 +34,8 @@ func (c *latencyCommand) Validate() []config.Fault {
 			faults = append(faults, config.Faultf("--rates", "%d must be from 1000 to 1000000", r))
 		}
 	}
-	for _, d := range c.Commit {
-		if d < time.Millisecond || d > 5*time.Second {
-			faults = append(faults, config.Faultf("--commit", "%v must be from 1ms to 5s", d))
-		}
+	if c.Runs < 1 || c.Runs > 100 {
+		faults = append(faults, config.Faultf("--runs", "%d must be from 1 to 100", c.Runs))
 	}
 	if c.Seconds < 1 || c.Seconds > 600 {
 		faults = append(faults, config.Faultf("--seconds", "%d must be from 1 to 600", c.Seconds))
@@ -75,27 +70,53 @@ type delay struct {
 
 func (c *latencyCommand) measure(ctx context.Context, l *lab) error {
 	if l.small {
-		c.Rates, c.Seconds, c.Warmup = []int{1000, 20_000}, min(c.Seconds, 5), min(c.Warmup, 4)
+		c.Rates, c.Runs, c.Seconds, c.Warmup = []int{1000, 20_000}, 1, min(c.Seconds, 5), min(c.Warmup, 4)
 	}
-	var engines []engine
-	for _, d := range c.Commit {
-		engines = append(engines, prompt(d))
+	engines, warmup := c.chosen(latencyEngines), time.Duration(c.Warmup)*time.Second
+	if len(engines) == 0 {
+		return errors.New("none of these engines is measured for latency")
 	}
-	engines = c.chosen(append(engines, latencyEngines...))
-	var list []delay
+	l.progress("warming up the broker")
+	if _, err := l.delay(ctx, engines[0], newPlan(20_000, 2*warmup), warmup); err != nil {
+		return err
+	}
+	var list, samples []delay
 	for _, rate := range c.Rates {
-		p := newPlan(rate, time.Duration(c.Warmup+c.Seconds)*time.Second)
-		for _, e := range engines {
-			d, err := l.delay(ctx, e, p, time.Duration(c.Warmup)*time.Second)
-			if err != nil {
-				return err
+		p := newPlan(rate, warmup+time.Duration(c.Seconds)*time.Second)
+		runs := make([][]delay, len(engines))
+		for run := range c.Runs {
+			for i, e := range engines {
+				d, err := l.delay(ctx, e, p, warmup)
+				if err != nil {
+					return err
+				}
+				runs[i] = append(runs[i], d)
+				l.progress("run %d of %d  %6d/s  %-14s p50 %6.1f  p99 %6.1f  p99.9 %6.1f ms, %d rows, %.2f cores, broker %.2f, sender behind %.1f ms",
+					run+1, c.Runs, rate, e.name, d.P50, d.P99, d.P999, d.Rows, d.Cores, d.Broker, d.Behind)
 			}
-			list = append(list, d)
-			l.progress("%6d/s  %-13s each %-5v p50 %7.1f  p99 %7.1f  p99.9 %7.1f ms, %d rows, %.2f cores, broker %.2f, sender behind %.1f ms",
-				rate, e.name, e.every, d.P50, d.P99, d.P999, d.Rows, d.Cores, d.Broker, d.Behind)
+		}
+		for _, r := range runs {
+			list, samples = append(list, medians(r)), append(samples, r...)
 		}
 	}
-	return l.write("latency", map[string]any{"machine": l.machine, "delays": list}, latencyPage(list, c), latencyChart(list, c.Rates))
+	return l.write("latency", map[string]any{"machine": l.machine, "medians": list, "samples": samples}, latencyPage(list, c), latencyChart(list, c.Rates))
+}
+
+// medians is each figure's median over the runs of one engine at one rate.
+func medians(runs []delay) delay {
+	d := runs[0]
+	for _, figure := range []func(*delay) *float64{
+		func(d *delay) *float64 { return &d.P50 }, func(d *delay) *float64 { return &d.P90 }, func(d *delay) *float64 { return &d.P99 },
+		func(d *delay) *float64 { return &d.P999 }, func(d *delay) *float64 { return &d.Max }, func(d *delay) *float64 { return &d.Cores },
+		func(d *delay) *float64 { return &d.Broker }, func(d *delay) *float64 { return &d.Behind },
+	} {
+		values := make([]float64, len(runs))
+		for i := range runs {
+			values[i] = *figure(&runs[i])
+		}
+		*figure(&d) = median(values)
+	}
+	return d
 }
 
 // delay runs one engine under one load. Everything is new: topics, group, state.
@@ -199,8 +220,12 @@ func (l *lab) prime(ctx context.Context, j job) error {
 	}
 }
 
+const nap = 500 * time.Microsecond
+
 // send sends every event when it is due, with that time as its timestamp. A
-// slow sender falls behind the plan and does not shift it.
+// slow sender falls behind the plan and does not shift it. It sleeps for a
+// fraction of a millisecond at least, and then sends what has become due: to
+// wake up for each event would take the machine from those who are measured.
 func (l *lab) send(ctx context.Context, p *plan, topic string, began time.Time, behind *float64) error {
 	var failed error
 	producer, err := kafka.NewProducer(l.kafka, kafka.ProducerConfig{Linger: time.Millisecond, OnDelivery: func(d kafka.Delivery) {
@@ -216,7 +241,7 @@ func (l *lab) send(ctx context.Context, p *plan, topic string, began time.Time, 
 		due := began.Add(p.due(i))
 		if wait := time.Until(due); wait > 0 {
 			select {
-			case <-time.After(wait):
+			case <-time.After(max(wait, nap)):
 			case <-ctx.Done():
 				producer.Close()
 				return context.Cause(ctx)
@@ -266,11 +291,11 @@ func latencyPage(list []delay, c *latencyCommand) string {
 	}
 	return fmt.Sprintf(`# Latency
 
-From the scheduled send of the event that closes a window to the moment when a read_committed consumer holds the window's final row. %d s are measured after %d s of warm-up; percentiles by HDR histogram, of every row.
+From the scheduled send of the event that closes a window to the moment when a read_committed consumer holds the window's final row. %d s are measured after %d s of warm-up; percentiles by HDR histogram, of every row; medians of %d runs in turns.
 Windows of a second of event time, which runs %d times as fast as the clock, %d keys, %d partitions, lateness 0, nothing out of order. Every row's figures were right, none was missing and none came twice.
 The waiting that a slow sender hides is in the figures: they start at the planned time. A window closes with the first event behind its end in its partition; for Flink, in the slowest partition. Kafka Streams emits final rows only by suppression, Flink by its trigger, Parallax by `+"`emit: final`"+`.
 
-%s`, c.Seconds, c.Warmup, loadSpeed, loadKeys, partitions, t.String())
+%s`, c.Seconds, c.Warmup, c.Runs, loadSpeed, loadKeys, partitions, t.String())
 }
 
 func latencyChart(list []delay, rates []int) string {

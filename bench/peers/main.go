@@ -38,7 +38,7 @@ func (c *allCommand) Run(ctx context.Context) error {
 		measure(context.Context, *lab) error
 	}{
 		&throughputCommand{Setup: c.Setup, Runs: c.Runs},
-		&latencyCommand{Setup: c.Setup, Rates: defaultRates, Commit: defaultCommit, Seconds: 20, Warmup: 10},
+		&latencyCommand{Setup: c.Setup, Rates: defaultRates, Runs: c.Runs, Seconds: 10, Warmup: 10},
 		&scaleCommand{Setup: c.Setup, Runs: c.Runs, Parts: scaleParts},
 	}
 	return c.with(ctx, func(l *lab) error {

@@ -2,9 +2,15 @@ package architecture
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"parallax.example/internal/failpoint"
 )
@@ -31,4 +37,48 @@ func TestFailpointsAreDocumented(t *testing.T) {
 		}
 	}
 	f("| failpoint | when it is hit |", failpoint.Points)
+}
+
+var (
+	placed = regexp.MustCompile(`failpoint\.Here\("([^"]+)"\)`)
+	step   = regexp.MustCompile(`Step = "([^"]+)"`) // of the processor's loop
+)
+
+// A failpoint that stands nowhere would never fire; one that no list names could not be armed.
+func TestFailpointsAreInThePrograms(t *testing.T) {
+	var got, want []string
+	err := filepath.WalkDir("../..", func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && slices.Contains([]string{".git", "bin", "runs", "failpoint"}, e.Name()):
+			return filepath.SkipDir
+		case e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range placed.FindAllSubmatch(text, -1) {
+			got = append(got, string(m[1]))
+		}
+		if strings.HasSuffix(path, "services/processor/task/loop.go") {
+			for _, m := range step.FindAllSubmatch(text, -1) {
+				got = append(got, "processor/"+string(m[1]))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range failpoint.Points {
+		want = append(want, p.Name)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("the list and the places differ:\n", diff)
+	}
 }

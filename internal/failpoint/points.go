@@ -28,6 +28,8 @@ var Points = []Point{
 	{"processor/committed", "the transaction is committed, and the state in memory does not know yet"},
 	{"processor/revoking", "a partition is about to be given up, with its transaction open or in flight"},
 
+	{"processor/moving", "a reset or rebuild has taken a partition's id, and has not read its state"},
+
 	{"ingest/mid-file", "a part of a data file is written"},
 	{"ingest/before-sync", "a data file is written whole, and not synced"},
 	{"ingest/renamed", "a data file has its name, and no manifest names it"},

@@ -12,6 +12,8 @@ import (
 	"path"
 
 	"golang.org/x/sync/errgroup"
+
+	"parallax.example/internal/failpoint"
 )
 
 // ErrTaken says that another writer has committed a manifest with this start.
@@ -85,6 +87,9 @@ func (f *DraftFile) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	f.sum.Write(p[:n])
 	f.size += int64(n)
+	if err == nil {
+		err = failpoint.Here("ingest/mid-file")
+	}
 	if err != nil {
 		return n, fmt.Errorf("cannot write lake file: %w", err)
 	}
@@ -109,7 +114,7 @@ func (f *DraftFile) Close() {
 	}
 	f.file = nil
 	f.draft.syncing.Go(func() error {
-		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		if err := errors.Join(failpoint.Here("ingest/before-sync"), file.Sync(), file.Close()); err != nil {
 			return fmt.Errorf("cannot sync lake file: %w", err)
 		}
 		return nil
@@ -180,6 +185,9 @@ func (dr *Draft) rename(m *Manifest) error {
 			return fmt.Errorf("cannot name lake file: %w", err)
 		}
 		f.path = m.Files[i].Path
+		if err := failpoint.Here("ingest/renamed"); err != nil {
+			return fmt.Errorf("cannot name lake file: %w", err)
+		}
 	}
 	return nil
 }
@@ -215,11 +223,14 @@ func (dr *Draft) writeManifest(temp string, m *Manifest) error {
 
 // link is the swap: of all links to one name, the first wins.
 func (dr *Draft) link(temp string, m *Manifest) error {
-	err := dr.dir.root.Link(temp, m.place())
+	err := failpoint.Here("ingest/before-link")
+	if err == nil {
+		err = dr.dir.root.Link(temp, m.place())
+	}
 	switch {
 	case err == nil:
 		dr.files = nil // they are the chain's now
-		return nil
+		return failpoint.Here("ingest/linked")
 	case errors.Is(err, fs.ErrExist):
 		err = ErrTaken
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/ledger"
 )
@@ -55,6 +56,9 @@ func (g *Generator) send(ctx context.Context, w *ledger.Writer, pending []ledger
 	}
 	if err == nil {
 		err = r.settle(ctx)
+	}
+	if err == nil {
+		err = failpoint.Here("generator/settled")
 	}
 	if err != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -164,7 +168,13 @@ func (r *transfer) produce(ctx context.Context, group []ledger.Intent) error {
 	if err := r.failed(); err != nil {
 		return err
 	}
+	if err := failpoint.Here("generator/before-sync"); err != nil {
+		return err
+	}
 	if err := r.ledger.Sync(); err != nil {
+		return err
+	}
+	if err := failpoint.Here("generator/synced"); err != nil {
 		return err
 	}
 	for i := range group {
@@ -182,7 +192,7 @@ func (r *transfer) produce(ctx context.Context, group []ledger.Intent) error {
 		}
 	}
 	r.g.counts.sent.Store(r.ledger.Next())
-	return nil
+	return failpoint.Here("generator/sent")
 }
 
 // delivered runs on the client's goroutine.

@@ -75,7 +75,7 @@ func (c *ChangeConfig) task(log *slog.Logger) (task.Config, error) {
 		Topics: kafka.NewTopics(c.TopicPrefix), Views: f, Log: log, Group: c.Group, Slot: c.Instance,
 		Pace:               profiles["throughput"],
 		TransactionTimeout: transactionTimeout(0, c.SessionTimeout), SessionTimeout: c.SessionTimeout, RestoreStall: c.RestoreStall,
-		Counters: &task.Counters{},
+		Counters: &task.Counters{}, Probe: here,
 	}, nil
 }
 

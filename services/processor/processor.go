@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/telemetry"
 	"parallax.example/internal/view"
@@ -17,8 +18,7 @@ import (
 type Deps struct {
 	Log *slog.Logger     // nil discards
 	Now func() time.Time // of metrics; nil is the wall clock
-	// Probe is called at each step of each transaction, for tests and faults;
-	// nil does nothing.
+	// Probe is called at each step, for tests; nil is the failpoints.
 	Probe func(step task.Step, partition int32) error
 }
 
@@ -42,12 +42,18 @@ func New(c Config, deps Deps) (*Processor, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	if deps.Probe == nil {
+		deps.Probe = here
+	}
 	f, err := readViews(c.Views)
 	if err != nil {
 		return nil, err
 	}
 	return &Processor{config: c, deps: deps, views: f}, nil
 }
+
+// here is the failpoint of a step.
+func here(step task.Step, _ int32) error { return failpoint.Here("processor/" + string(step)) }
 
 // Counts returns the figures of each partition that this processor has owned.
 // It may be called at any time.

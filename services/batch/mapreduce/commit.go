@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"parallax.example/internal/failpoint"
 )
 
 // commit gives the reduce tasks' files their place and then, with one link,
@@ -18,6 +20,9 @@ import (
 func (j *Job) commit(w workspace, reduces []*manifest, done *Done) error {
 	folder := filepath.Join(j.Folder, j.ID)
 	folders := map[string]bool{folder: true, j.Folder: true}
+	if err := failpoint.Here("batch/before-publish"); err != nil {
+		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+	}
 	for _, m := range reduces {
 		for _, f := range m.Files {
 			from := m.path(f.Path)
@@ -25,7 +30,11 @@ func (j *Job) commit(w workspace, reduces []*manifest, done *Done) error {
 			f.Path = strings.TrimSuffix(f.Path, ext) + "-" + f.SHA256[:8] + ext
 			to := filepath.Join(folder, filepath.FromSlash(f.Path))
 			folders[filepath.Dir(to)] = true
-			if err := f.publish(from, to); err != nil {
+			err := f.publish(from, to)
+			if err == nil {
+				err = failpoint.Here("batch/published")
+			}
+			if err != nil {
 				return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
 			}
 			done.Files = append(done.Files, f)
@@ -44,13 +53,16 @@ func (j *Job) commit(w workspace, reduces []*manifest, done *Done) error {
 			return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
 		}
 	}
+	if err := failpoint.Here("batch/before-success"); err != nil {
+		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
+	}
 	if err := linkNew(filepath.Join(folder, SuccessName), content, true); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			err = ErrExists
 		}
 		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
 	}
-	if err := syncFolder(folder); err != nil {
+	if err := errors.Join(failpoint.Here("batch/success"), syncFolder(folder)); err != nil {
 		return fmt.Errorf("cannot commit job %q: %w", j.ID, err)
 	}
 	_ = os.RemoveAll(string(w)) // what stays is ignored

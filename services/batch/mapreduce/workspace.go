@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"parallax.example/internal/failpoint"
 )
 
 // workspace is a job's temporary folder:
@@ -129,6 +131,9 @@ func (o *output) Write(b []byte) (int, error) {
 	n, err := o.file.Write(b)
 	o.sum.Write(b[:n])
 	o.size += int64(n)
+	if err == nil {
+		err = failpoint.Here("batch/mid-task")
+	}
 	return n, err
 }
 
@@ -167,10 +172,15 @@ func (a *attempt) commit() error {
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	err = linkNew(filepath.Join(string(a.w), a.task+".json"), b, false)
+	if err = failpoint.Here("batch/before-task-commit"); err == nil {
+		err = linkNew(filepath.Join(string(a.w), a.task+".json"), b, false)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		a.discard()
 		return nil
+	}
+	if err == nil {
+		err = failpoint.Here("batch/task-committed")
 	}
 	if err != nil {
 		return fmt.Errorf("cannot commit task %s: %w", a.task, err)

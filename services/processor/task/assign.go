@@ -73,7 +73,8 @@ func (l *Loop) revoked(partitions []int32, lost bool) {
 func (l *Loop) release(lost bool) {
 	var closing sync.WaitGroup
 	for _, t := range l.inOrder() {
-		t.abandon(lost)
+		failed := l.probe(Revoking, t.partition)
+		t.abandon(lost || failed != nil)
 		l.config.Counters.edit(t.partition, func(n *Counts) { n.Owned = false })
 		closing.Go(t.producer.Close) // each takes a tenth of a second
 	}
@@ -83,6 +84,9 @@ func (l *Loop) release(lost bool) {
 
 // producer makes the partition's producer and takes its id.
 func (l *Loop) producer(partition int32) (Producer, error) {
+	if err := l.probe(Taking, partition); err != nil {
+		return nil, err
+	}
 	id := fmt.Sprintf("%s-%d", l.config.Group, partition)
 	producer, err := l.config.Kafka.Producer(kafka.TxnConfig{
 		ID: id, Timeout: l.config.TransactionTimeout, Linger: l.config.Linger, Queue: queue(l.source.Partitions),
@@ -90,7 +94,10 @@ func (l *Loop) producer(partition int32) (Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := producer.Init(l.ctx); err != nil {
+	if err = producer.Init(l.ctx); err == nil {
+		err = l.probe(Taken, partition)
+	}
+	if err != nil {
 		producer.Close()
 		return nil, err
 	}

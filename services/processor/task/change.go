@@ -186,7 +186,7 @@ func (c *change) attempt(p int32) (bool, error) {
 		return false, err
 	}
 	defer producer.Close()
-	if err := l.probe(Taken, p); err != nil {
+	if err := l.probe(Moving, p); err != nil {
 		return false, err
 	}
 	states, err := l.load([]int32{p})

@@ -60,7 +60,7 @@ func (l *lab) markers() (list []string) {
 // A view that is reset counts from now on; the others count on. The reset is
 // interrupted at each place.
 func TestReset(t *testing.T) {
-	for _, step := range []task.Step{"", task.Taken, task.Produced, task.OffsetsSent, task.Committed} {
+	for _, step := range []task.Step{"", task.Moving, task.Produced, task.OffsetsSent, task.Committed} {
 		t.Run("interrupted at "+string(step), func(t *testing.T) {
 			l := newLab(t)
 			l.session = 2 * time.Second
@@ -167,7 +167,7 @@ func TestRebuildBesideARunningProcessor(t *testing.T) {
 	kept := atomic.Bool{}
 	c.Probe = func(s task.Step, partition int32) error {
 		// The first time, the processor has the leisure to take its id back.
-		if s == task.Taken && partition == 3 && kept.CompareAndSwap(false, true) {
+		if s == task.Moving && partition == 3 && kept.CompareAndSwap(false, true) {
 			before := old.total(recreated)
 			for end := time.Now().Add(patience); old.total(recreated) == before && old.total(owned) > 0 && time.Now().Before(end); {
 				l.fill(uint64(3), 10, false)
@@ -213,7 +213,7 @@ func TestRebuildIsInterrupted(t *testing.T) {
 			frozen, thaw := make(chan struct{}), make(chan struct{})
 			var changing, once atomic.Bool
 			c.Probe = func(s task.Step, partition int32) error {
-				if s == task.Taken {
+				if s == task.Moving {
 					changing.Store(true)
 				}
 				if s == at.step && partition == at.partition && changing.Load() == at.changing && once.CompareAndSwap(false, true) {

@@ -40,9 +40,9 @@ type Config struct {
 	Beside bool
 
 	Counters *Counters
-	// Probe, if set, is called at each step of a commit, for tests and faults; at
-	// the last two by several partitions at once. Its error counts as the error
-	// of that step.
+	// Probe, if set, is called at each step, for tests and faults; at Taking, Taken,
+	// OffsetsSent and Committed by several partitions at once. Its error counts as
+	// the error of that step; at Revoking the transaction is then left as it is.
 	Probe func(step Step, partition int32) error
 }
 
@@ -56,19 +56,30 @@ type Pace struct {
 	Linger         time.Duration // how long output may wait for more; 0 is the client's default
 }
 
-// Step names a place in the life of a transaction.
+// Step names a place in the life of a partition's owner.
 type Step string
 
-// The steps, in order.
+// The steps of taking over, in order.
 const (
-	Begun       Step = "begun"        // the transaction is open, nothing is in it
-	Produced    Step = "produced"     // all records are handed over
-	OffsetsSent Step = "offsets-sent" // the input offset is in it too
-	Committed   Step = "committed"    // it is committed, but the state does not know yet
+	Taking    Step = "taking"    // the partition's id is about to be taken
+	Taken     Step = "taken"     // it is taken from whoever had it
+	Restoring Step = "restoring" // a batch of the changelog is loaded
+)
 
-	// Taken comes before Begun in a change of views: the partition's id is taken
-	// from whoever had it.
-	Taken Step = "taken"
+// The steps of a transaction, in order.
+const (
+	BeforeBegin   Step = "before-begin"   // there is input, and no transaction
+	Begun         Step = "begun"          // the transaction is open, nothing is in it
+	FirstProduced Step = "first-produced" // its first records are handed over
+	Produced      Step = "produced"       // all records are
+	OffsetsSent   Step = "offsets-sent"   // the input offset is in it too
+	Committed     Step = "committed"      // it is committed, but the state does not know yet
+)
+
+// Steps beside these.
+const (
+	Revoking Step = "revoking" // the partition is about to be given up
+	Moving   Step = "moving"   // a change of views has the partition's id
 )
 
 // Loop processes the partitions that its group gives it.

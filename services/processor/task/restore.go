@@ -76,7 +76,7 @@ func (l *Loop) readChangelog(partitions []int32, committed []position) ([]state,
 				return l.stop(b.Partition, err, "", "the changelog %q at offset %d: %v", b.Topic, b.Offsets[i], err)
 			}
 		}
-		return nil
+		return l.probe(Restoring, b.Partition)
 	})
 	if err != nil {
 		return nil, err

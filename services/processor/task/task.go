@@ -136,6 +136,9 @@ func (t *task) begin() error {
 		return nil
 	}
 	t.open, t.began = true, time.Now()
+	if err := t.loop.probe(BeforeBegin, t.partition); err != nil {
+		return err
+	}
 	if err := t.producer.Begin(); err != nil {
 		return err
 	}
@@ -150,9 +153,13 @@ func (t *task) send() error {
 		t.records.Add(int(topic), key, value)
 	}
 	t.out.Reset()
+	first := t.attempt.records == 0 && t.records.Len() > 0
 	t.attempt.records += uint32(t.records.Len())
 	t.attempt.digest = crc32.Update(t.attempt.digest, castagnoli, t.records.Data)
-	return t.producer.ProduceAll(&t.records)
+	if err := t.producer.ProduceAll(&t.records); err != nil || !first {
+		return err
+	}
+	return t.loop.probe(FirstProduced, t.partition)
 }
 
 // topics are the outputs, in the order of engine.Topic.

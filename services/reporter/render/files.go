@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/services/reporter/report"
 )
 
@@ -56,8 +57,15 @@ func All(dir string, r *report.Report, cells []report.Cell) (err error) {
 			return advise(filepath.Join(dir, f.Name), err)
 		}
 	}
+	if err := failpoint.Here("reporter/before-rename"); err != nil {
+		return advise(dir, err)
+	}
 	for i, f := range Files {
-		if err := os.Rename(temporary[i], filepath.Join(dir, f.Name)); err != nil {
+		err := os.Rename(temporary[i], filepath.Join(dir, f.Name))
+		if err == nil {
+			err = failpoint.Here("reporter/renamed")
+		}
+		if err != nil {
 			return advise(filepath.Join(dir, f.Name), err)
 		}
 	}

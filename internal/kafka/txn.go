@@ -32,6 +32,7 @@ type Txn struct {
 	free    func()
 	drained chan struct{}
 	refused error       // a record of the open transaction was not accepted
+	aborted bool        // the transaction before this one was
 	suspect atomic.Bool // see Suspect
 }
 
@@ -182,9 +183,13 @@ func (t *Txn) produceEach(r *Records) error {
 	return nil
 }
 
-// refuse keeps in mind that a record is not in the transaction.
+// refuse keeps in mind that a record is not in the transaction. That a record is
+// not allowed at all means that the transaction has failed, which an abort mends;
+// again after an abort, that the client's idea of its state is wrong, which only
+// another producer mends: see librdkafka's issue 4849.
 func (t *Txn) refuse(topic string, err error) error {
-	if Classify(err) == Unknown && !isFatal(err) {
+	stuck := t.aborted && code(err) == ck.ErrState
+	if Classify(err) == Unknown && !isFatal(err) && !stuck {
 		err = &refusedError{err} // the record is missing, but the producer is fine
 	}
 	t.refused = fmt.Errorf("cannot add a record for topic %q to the transaction: %w", topic, err)
@@ -239,6 +244,7 @@ func (t *Txn) Commit() error {
 	if err != nil {
 		return fmt.Errorf("cannot commit the transaction of %q: %w", t.config.ID, err)
 	}
+	t.aborted = false
 	if time.Since(start) > slow {
 		t.suspect.Store(true)
 	}
@@ -252,7 +258,7 @@ func (t *Txn) Abort() error {
 	if err != nil {
 		return fmt.Errorf("cannot abort the transaction of %q: %w", t.config.ID, err)
 	}
-	t.refused = nil
+	t.refused, t.aborted = nil, true
 	return nil
 }
 

@@ -157,3 +157,31 @@ func TestQueueOfATransaction(t *testing.T) {
 		t.Errorf("without a broker %d records of 900 kB were taken, then %v", accepted, err)
 	}
 }
+
+// A client that takes no record although the last transaction was aborted cannot
+// be mended by one more abort: it was aborted again and again, until the
+// processor gave up.
+func TestStuckAfterAnAbort(t *testing.T) {
+	c := start(t)
+	out := topic(t, c, "out", 1)
+	x := ready(t, c, "stuck")
+	records := &kafka.Records{Topics: []string{out}}
+	records.Add(0, nil, []byte("x"))
+	check := func(after string, want kafka.Outcome) {
+		t.Helper()
+		for how, err := range map[string]error{
+			"Produce":    x.Produce(kafka.Record{Topic: out, Value: []byte("x")}), // outside of a transaction
+			"ProduceAll": x.ProduceAll(records),
+		} {
+			if got := kafka.Classify(err); got != want {
+				t.Errorf("%s after %s: %v is %v, want %v", how, after, err, got, want)
+			}
+		}
+	}
+	must(t, x.Begin(), x.Commit())
+	check("a commit", kafka.Abort)
+	must(t, x.Begin(), x.Abort())
+	check("an abort", kafka.Unknown)
+	must(t, x.Begin(), x.Commit())
+	check("a commit again", kafka.Abort)
+}

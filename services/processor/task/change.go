@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parallax.example/internal/kafka"
+	"parallax.example/internal/result"
 	"parallax.example/services/processor/engine"
 )
 
@@ -58,7 +59,7 @@ func Reset(ctx context.Context, c Config, names []string) (err error) {
 	if err := ch.alone(); err != nil {
 		return err
 	}
-	if err := ch.afterUnfinished(); err != nil {
+	if err := ch.afterRows(); err != nil {
 		return err
 	}
 	moved := 0
@@ -90,23 +91,48 @@ func (c *change) forget() error {
 	return l.admin.DeleteTopic(l.ctx, c.sideChangelog())
 }
 
-// afterUnfinished lets transactions be counted from above those of a rebuild that
-// was never finished: its rows are in the results.
-func (c *change) afterUnfinished() error {
+// afterRows lets transactions be counted from above all that the results hold of
+// the views: they may have been answered at an earlier time, by a state or by a
+// rebuild that was never finished, and nothing else may know of it any more.
+func (c *change) afterRows() error {
 	l := c.loop
-	if _, err := l.admin.Topic(l.ctx, c.sideChangelog()); errors.Is(err, kafka.ErrNoTopic) {
-		return nil
+	topic, err := l.admin.Topic(l.ctx, l.config.Topics.Results)
+	if err != nil {
+		return err
 	}
-	side := &Loop{config: l.config, ctx: l.ctx, admin: l.admin, source: l.source}
-	side.config.Topics.Changelog = c.sideChangelog()
-	for p := range int32(l.source.Partitions) {
-		meta, _, err := side.survey(p)
-		if err != nil {
-			return err
+	partitions := make([]int32, topic.Partitions)
+	for i := range partitions {
+		partitions[i] = int32(i)
+	}
+	ends, err := l.admin.Offsets(l.ctx, topic.Name, partitions)
+	if err != nil {
+		return err
+	}
+	var ranges []kafka.Range
+	for _, o := range ends {
+		ranges = append(ranges, kafka.Range{Topic: topic.Name, Partition: o.Partition, From: o.Earliest, To: o.High})
+	}
+	ids := map[string]bool{}
+	for _, v := range l.config.Views.Views {
+		if slices.Contains(c.views, v.Name) {
+			ids[v.ID()] = true
 		}
-		l.floor = max(l.floor, meta.Transaction)
 	}
-	return nil
+	if len(ids) == 0 {
+		return nil // views are only dropped
+	}
+	return l.config.Kafka.ReadTo(l.ctx, kafka.ReaderConfig{}, ranges, l.config.RestoreStall, func(b *kafka.Batch) error {
+		for i := range b.Len() {
+			var r result.Result
+			if err := r.Decode(b.Value(i)); err != nil {
+				return fmt.Errorf("cannot read topic %q, partition %d, offset %d: %w", b.Topic, b.Partition, b.Offsets[i], err)
+			}
+			if ids[string(r.View)] {
+				l.floor = max(l.floor, r.Place.Transaction)
+			}
+		}
+		return nil
+	})
 }
 
 // join enters the group.

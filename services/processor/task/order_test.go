@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,23 @@ func TestRebuildAgain(t *testing.T) {
 			l.unfinished("hourly")
 			l.ask(changed)
 			must(t, task.Rebuild(l.within(), l.config(""), []string{"hourly", "visits"}, nil))
+		},
+		"an unfinished one, whose views were put back": func(l *lab) {
+			l.ask(hourly)
+			l.unfinished("hourly")
+			l.ask(views)
+			var refused *task.Refusal // with nothing left to do, and the rebuild's changelog is gone
+			if err := task.Rebuild(l.within(), l.config(""), []string{"hourly"}, nil); !errors.As(err, &refused) {
+				t.Fatal(err)
+			}
+			l.ask(hourly)
+			must(t, task.Rebuild(l.within(), l.config(""), []string{"hourly"}, nil))
+		},
+		"one that was killed when it had dropped an unfinished one": func(l *lab) {
+			l.ask(hourly)
+			l.unfinished("hourly")
+			must(t, l.admin().DeleteTopic(t.Context(), l.topics.Changelog+".rebuild"))
+			must(t, task.Reset(l.within(), l.config("slot-0"), []string{"hourly"}))
 		},
 		"a reset after an unfinished one": func(l *lab) {
 			l.ask(hourly)

@@ -84,11 +84,10 @@ func (r *rebuild) survey() (*view.File, error) {
 	l := r.loop
 	var lacks []string
 	for p := range int32(l.source.Partitions) {
-		meta, differ, err := l.survey(p)
+		_, differ, err := l.survey(p)
 		if err != nil {
 			return nil, err
 		}
-		l.floor = max(l.floor, meta.Transaction) // rows of these views may be there from an earlier time
 		if differ == nil {
 			r.switched[p] = true
 			continue
@@ -149,7 +148,6 @@ func (r *rebuild) open(views *view.File) error {
 		// So that committed offsets belong to this changelog, and to no earlier one.
 		c.Group = l.config.Group + ".rebuild." + topic.ID
 		r.side = New(c)
-		r.side.floor = l.floor
 		if err := r.side.connect(l.ctx); err != nil {
 			return err
 		}
@@ -157,6 +155,10 @@ func (r *rebuild) open(views *view.File) error {
 			return err
 		}
 	}
+	if err := r.afterRows(); err != nil {
+		return err
+	}
+	r.side.floor = l.floor
 	if err := r.bound(); err != nil {
 		return err
 	}
@@ -177,7 +179,6 @@ func (r *rebuild) dropUnfit() (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		l.floor = max(l.floor, meta.Transaction)
 		unfit = unfit || differ != nil || meta.Transaction > 0 && meta.Next < end.Earliest
 	}
 	if !unfit {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -171,6 +172,41 @@ func (k *Consumer) Committed(partitions []int32, timeout time.Duration) ([]Commi
 		return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", k.group.Group, err)
 	}
 	return committed(k.group.Group, partitions, answer)
+}
+
+// Commit commits positions for the group by themselves, outside any transaction.
+// The coordinator refuses them if this member is not in the group's current
+// generation. What is only not possible at the moment is tried again, for at most
+// timeout. It may be called beside Poll.
+func (k *Consumer) Commit(positions []Committed, timeout time.Duration) error {
+	deadline := time.Now().Add(timeout)
+	for {
+		err := k.commit(positions)
+		if err == nil {
+			return nil
+		}
+		if !Transient(err) || !time.Now().Before(deadline) {
+			return fmt.Errorf("cannot commit offsets of topic %q for group %q: %w", k.group.Topic, k.group.Group, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (k *Consumer) commit(positions []Committed) error {
+	answer, err := k.consumer.CommitOffsets(offsets(k.group.Topic, positions))
+	for _, tp := range answer {
+		err = cmp.Or(err, tp.Error)
+	}
+	return err
+}
+
+// offsets are positions as the client takes them.
+func offsets(topic string, positions []Committed) []ck.TopicPartition {
+	tps := make([]ck.TopicPartition, len(positions))
+	for i, p := range positions {
+		tps[i] = ck.TopicPartition{Topic: &topic, Partition: p.Partition, Offset: ck.Offset(p.Offset), Metadata: &p.Metadata}
+	}
+	return tps
 }
 
 // GroupMetadata proves membership to the coordinator. It is stale after the

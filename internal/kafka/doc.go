@@ -3,6 +3,7 @@
 //
 //   - Admin: topics made idempotently, topic identity, offsets.
 //   - Producer: idempotent, with an outcome for every record.
+//   - Sender: idempotent, lists of records, with one outcome for all.
 //   - Txn: transactional; Classify says what an error means and so what to do.
 //   - Consumer: a group member, read in batches per partition.
 //   - Reader, ReadTo: given partitions from given offsets, outside any group.
@@ -30,5 +31,6 @@
 //     which also tells the group that the member is alive.
 //
 // The same way in: ProduceAll hands a list of records to a transaction in one
-// call, Produce is its reference and its fallback (records_test.go).
+// call, Produce is its reference and its fallback (records_test.go). A Sender does
+// so without a transaction, and counts in C what was acknowledged (sender_test.go).
 package kafka

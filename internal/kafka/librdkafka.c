@@ -7,5 +7,7 @@ int batches_available(void) {
                rd_kafka_topic_new && rd_kafka_topic_destroy && rd_kafka_flush && rd_kafka_produce_batch &&
                rd_kafka_consumer_group_metadata_read && rd_kafka_consumer_group_metadata_member_id &&
                rd_kafka_consumer_group_metadata_generation_id && rd_kafka_consumer_group_metadata_destroy &&
-               rd_kafka_error_destroy;
+               rd_kafka_error_destroy && rd_kafka_conf_new && rd_kafka_conf_destroy && rd_kafka_conf_set &&
+               rd_kafka_conf_set_opaque && rd_kafka_conf_set_dr_msg_cb && rd_kafka_conf_set_log_cb && rd_kafka_new &&
+               rd_kafka_poll && rd_kafka_outq_len && rd_kafka_metadata && rd_kafka_metadata_destroy && rd_kafka_purge && rd_kafka_destroy;
 }

@@ -13,6 +13,7 @@ typedef struct rd_kafka_topic_s rd_kafka_topic_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 typedef struct rd_kafka_consumer_group_metadata_s rd_kafka_consumer_group_metadata_t;
 typedef struct rd_kafka_error_s rd_kafka_error_t;
+typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 
 // The public layout of a message, fixed by the library's ABI.
 typedef struct {
@@ -55,6 +56,20 @@ WEAK const char *rd_kafka_consumer_group_metadata_member_id(const rd_kafka_consu
 WEAK int32_t rd_kafka_consumer_group_metadata_generation_id(const rd_kafka_consumer_group_metadata_t *);
 WEAK void rd_kafka_consumer_group_metadata_destroy(rd_kafka_consumer_group_metadata_t *);
 WEAK void rd_kafka_error_destroy(rd_kafka_error_t *);
+
+WEAK rd_kafka_conf_t *rd_kafka_conf_new(void);
+WEAK void rd_kafka_conf_destroy(rd_kafka_conf_t *);
+WEAK int rd_kafka_conf_set(rd_kafka_conf_t *, const char *name, const char *value, char *reason, size_t size);
+WEAK void rd_kafka_conf_set_opaque(rd_kafka_conf_t *, void *);
+WEAK void rd_kafka_conf_set_dr_msg_cb(rd_kafka_conf_t *, void (*)(rd_kafka_t *, const message *, void *opaque));
+WEAK void rd_kafka_conf_set_log_cb(rd_kafka_conf_t *, void (*)(const rd_kafka_t *, int level, const char *tag, const char *text));
+WEAK rd_kafka_t *rd_kafka_new(int type, rd_kafka_conf_t *, char *reason, size_t size);
+WEAK int rd_kafka_poll(rd_kafka_t *, int timeout_ms);
+WEAK int rd_kafka_outq_len(rd_kafka_t *);
+WEAK int rd_kafka_metadata(rd_kafka_t *, int all, rd_kafka_topic_t *, const void **answer, int timeout_ms);
+WEAK void rd_kafka_metadata_destroy(const void *answer);
+WEAK int rd_kafka_purge(rd_kafka_t *, int flags);
+WEAK void rd_kafka_destroy(rd_kafka_t *);
 
 // batches_available says whether the library has all of the above.
 int batches_available(void);

@@ -81,6 +81,13 @@ func sending(maxMessage int, linger time.Duration) ck.ConfigMap {
 	}
 }
 
+// bound limits the bytes on their way; 0 leaves the limit as it is.
+func bound(own ck.ConfigMap, queue, maxMessage int) {
+	if queue != 0 {
+		own["queue.buffering.max.kbytes"] = max(queue, maxMessage+1023) >> 10
+	}
+}
+
 // Delivery is the outcome of one record.
 type Delivery struct {
 	Number    uint64 // as given to Produce
@@ -162,8 +169,22 @@ func (p *Producer) drain(log *slog.Logger, deliver func(Delivery)) {
 				p.failure = e
 				close(p.fatal)
 			}
+		case milestone:
+			close(e)
 		}
 	}
+}
+
+// milestone is an event of ours: what came before it was dealt with.
+type milestone chan struct{}
+
+func (milestone) String() string { return "milestone" }
+
+// delivered waits until the deliveries so far were handed over.
+func (p *Producer) delivered() {
+	m := make(milestone)
+	p.client.Events() <- m
+	<-m
 }
 
 // Produce hands a record over; number comes back in its Delivery. Key and value

@@ -101,6 +101,7 @@ type handles struct {
 	rk     *C.rd_kafka_t
 	topics map[string]*C.rd_kafka_topic_t
 	list   []*C.rd_kafka_topic_t // of the current call
+	wait   func()                // a moment, for room in the client's queue
 }
 
 // newHandles returns nil and the reason where records must go one by one.
@@ -112,7 +113,11 @@ func newHandles(client *ck.Producer) (*handles, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handles{rk: rk, topics: make(map[string]*C.rd_kafka_topic_t)}, nil
+	return handlesOf(rk, func() { time.Sleep(time.Millisecond) }), nil
+}
+
+func handlesOf(rk *C.rd_kafka_t, wait func()) *handles {
+	return &handles{rk: rk, topics: make(map[string]*C.rd_kafka_topic_t), wait: wait}
 }
 
 // resolve fills the list with the handles of the topics.
@@ -150,7 +155,7 @@ func (h *handles) produce(r *Records, deadline time.Time) (refused int, err erro
 		if code != ck.ErrQueueFull || !time.Now().Before(deadline) {
 			return int(at), ck.NewError(code, "", false)
 		}
-		time.Sleep(time.Millisecond) // room comes when the broker acknowledges
+		h.wait() // room comes when the broker acknowledges
 	}
 	return 0, nil
 }

@@ -51,9 +51,7 @@ func NewTxn(c Config, tc TxnConfig) (*Txn, error) {
 		tc.Linger = time.Millisecond
 	}
 	own := sending(tc.MaxMessage, tc.Linger)
-	if tc.Queue != 0 {
-		own["queue.buffering.max.kbytes"] = max(tc.Queue, tc.MaxMessage+1023) >> 10
-	}
+	bound(own, tc.Queue, tc.MaxMessage)
 	own["transactional.id"] = tc.ID
 	own["transaction.timeout.ms"] = millis(tc.Timeout)
 	// message.timeout.ms and socket.timeout.ms stay unset: librdkafka derives
@@ -216,10 +214,7 @@ func isFatal(err error) bool {
 // SendOffsets adds the group's positions in topic to the transaction. The
 // coordinator refuses them if the member is not in the group's current generation.
 func (t *Txn) SendOffsets(topic string, positions []Committed, member GroupMetadata) error {
-	tps := make([]ck.TopicPartition, len(positions))
-	for i, p := range positions {
-		tps[i] = ck.TopicPartition{Topic: &topic, Partition: p.Partition, Offset: ck.Offset(p.Offset), Metadata: &p.Metadata}
-	}
+	tps := offsets(topic, positions)
 	proof, ok := member.Proof.(*ck.ConsumerGroupMetadata)
 	if !ok {
 		panic(fmt.Sprintf("BUG: a proof of membership that is a %T", member.Proof))

@@ -98,8 +98,11 @@ func (e *Engine) Change(rebuilt *Engine, out *Output) (Meta, error) {
 	}
 	load := e.load
 	m := load.meta
-	if m == nil {
+	switch {
+	case m == nil:
 		return Meta{}, errNoMeta
+	case load.reach != 0:
+		return Meta{}, errNotAtomic
 	}
 	var changed *ViewsError
 	if errors.As(e.compareViews(), &changed) && changed.Time {

@@ -17,10 +17,14 @@ import (
 //	session   view, start, key      told (0 or 1), end-start, aggregates
 //	producer  name                  largest seq
 //	block     number, producer      the bits
+//	reach     –                     the next input offset
 //
 // A view is 8 bytes of the hash of its id. Aggregates are count, sum (high, low),
 // min, max, then the sketches that the view asks for, histogram before distinct,
 // each as its length and its canonical bytes.
+//
+// A reach goes before the changes of a batch, and only where those are not
+// atomic, see Engine.Resume.
 //
 // Version 1 named views by their positions and had a cell for each window.
 const changelogVersion = 2
@@ -31,6 +35,7 @@ const (
 	kindSession
 	kindProducer
 	kindBlock
+	kindReach
 )
 
 func appendMetaKey(dst []byte) []byte { return append(dst, changelogVersion, kindMeta) }
@@ -138,6 +143,18 @@ func (v *viewState) decodeSketches(id uint32, r *reader) error {
 	return nil
 }
 
+// Reach is the key and value of a changelog record which says how far the changes
+// behind it may have come, if not all of them are there.
+func Reach(next int64) (key, value []byte) {
+	return []byte{changelogVersion, kindReach}, binary.AppendUvarint(nil, uint64(next))
+}
+
+func decodeReach(b []byte) (next int64, err error) {
+	r := reader{rest: b}
+	next = int64(r.below(1 << 63))
+	return next, r.end()
+}
+
 func appendProducer(dst []byte, largest uint64) []byte { return binary.AppendUvarint(dst, largest) }
 
 func decodeProducer(b []byte) (largest uint64, err error) {
@@ -188,7 +205,7 @@ func decodeKey(b []byte) (k stateKey, err error) {
 	r := reader{rest: b[2:]}
 	limit := event.MaxProducer
 	switch k.kind {
-	case kindMeta:
+	case kindMeta, kindReach:
 		return k, r.end()
 	case kindPane, kindSession:
 		k.view = [8]byte(r.take(8))

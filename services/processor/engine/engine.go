@@ -48,6 +48,9 @@ type Engine struct {
 		stats Stats
 	}
 
+	again int64 // records before it have moved the clock, see Resume
+	least int64 // the watermark is at least this from the next record on
+
 	load     *loading            // nil once loaded, or if nothing was to be loaded
 	changing bool                // the transaction is that of Change
 	foreign  map[string]struct{} // keys that it takes off the changelog
@@ -56,7 +59,7 @@ type Engine struct {
 // New makes the empty state of a partition. The views are answered in the order
 // of their ids, whatever their order in the file.
 func New(f *view.File, topic string, partition int32) *Engine {
-	e := &Engine{rule: f.Time, topic: topic, partition: partition, keys: newNames(), dedup: newDedup(), closeAt: math.MaxInt64}
+	e := &Engine{rule: f.Time, topic: topic, partition: partition, keys: newNames(), dedup: newDedup(), closeAt: math.MaxInt64, least: NoWatermark}
 	e.views = newViews(f, &e.keys)
 	e.clock = newClock(&e.rule)
 	for i := range e.views {
@@ -85,6 +88,9 @@ func (e *Engine) Apply(b *Batch, out *Output) error {
 	e.begin()
 	if e.flushed {
 		panic("BUG: Apply after Flush: commit or roll back first")
+	}
+	if len(b.Offsets) > 0 {
+		e.catchUp(cause{b.Offsets[0], b.Timestamps[0]}, out)
 	}
 	start := 0
 	for i, offset := range b.Offsets {
@@ -195,7 +201,9 @@ func (e *Engine) judge(c *coming, out *Output) {
 		}
 		e.stats.Valid++
 		e.answer(c.hash, out)
-		e.clock.event(ev.Time)
+		if e.cause.offset >= e.again {
+			e.clock.event(ev.Time)
+		}
 	}
 	if e.clock.watermark >= e.closeAt {
 		e.close(out)

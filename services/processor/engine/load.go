@@ -12,6 +12,7 @@ import (
 // loading is what Load keeps until Loaded or Change.
 type loading struct {
 	meta    *metaRecord
+	reach   int64               // see Reach; 0 without one
 	foreign map[string]struct{} // keys of cells of views that the file lacks
 }
 
@@ -36,6 +37,8 @@ func (e *Engine) Load(key, value []byte) error {
 			err = e.loadProducer(k, value)
 		case kindBlock:
 			err = e.loadBlock(k, value)
+		case kindReach:
+			e.load.reach, err = decodeReach(value)
 		}
 	}
 	if err != nil {
@@ -152,6 +155,9 @@ func (e *Engine) Loaded() (Meta, error) {
 	if e.load.meta == nil {
 		return Meta{}, errNoMeta
 	}
+	if e.load.reach != 0 {
+		return Meta{}, errNotAtomic
+	}
 	if err := e.compareViews(); err != nil {
 		return e.load.meta.Meta, err
 	}
@@ -159,6 +165,8 @@ func (e *Engine) Loaded() (Meta, error) {
 }
 
 var errNoMeta = errors.New("cannot restore the state: the changelog holds records but no meta record; it was cut or written by another program")
+
+var errNotAtomic = errors.New("cannot restore the state: the changelog was written without transactions, and does not say whether it is whole")
 
 // adopted ends the loading of views that may have changed.
 func (e *Engine) adopted() (Meta, error) {
@@ -179,9 +187,7 @@ func (e *Engine) adopt(m *metaRecord) error {
 	if err := e.checkForeign(m); err != nil {
 		return err
 	}
-	views := e.stats.Views
-	e.stats.copyFrom(&m.Stats)
-	e.stats.Views = views
+	e.takeTotals(m)
 	for i := range e.views {
 		if err := e.adoptView(i, m); err != nil {
 			return err
@@ -190,37 +196,36 @@ func (e *Engine) adopt(m *metaRecord) error {
 	if err := e.checkIDs(m); err != nil {
 		return err
 	}
-	e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead = m.Watermark, m.believed, m.seen, m.ahead
 	e.next, e.transaction = m.Next, max(e.transaction, m.Transaction)
+	e.settle(m)
+	return nil
+}
+
+// takeTotals takes over what m counts of the whole input.
+func (e *Engine) takeTotals(m *metaRecord) {
+	views := e.stats.Views
+	e.stats.copyFrom(&m.Stats)
+	e.stats.Views = views
+}
+
+// settle takes over what m alone holds, and begins from there.
+func (e *Engine) settle(m *metaRecord) {
+	e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead = m.Watermark, m.believed, m.seen, m.ahead
 	e.topicID, e.partitions = m.TopicID, m.Partitions
 	for i := range e.views {
 		e.views[i].commit()
 	}
 	e.dedup.commit()
 	e.schedule()
-	return nil
 }
 
 // adoptView checks a view's cells and takes its totals over. A view that m does
 // not name begins with the next offset.
 func (e *Engine) adoptView(i int, m *metaRecord) error {
-	v, stats := &e.views[i], &e.stats.Views[i]
-	*stats = ViewStats{View: string(v.id), Since: m.Next}
-	if j := slices.IndexFunc(m.Views, func(s ViewStats) bool { return s.View == stats.View }); j >= 0 {
-		*stats = m.Views[j]
-	}
-	var cells, pending uint64
-	for id := range v.list {
-		c := &v.list[id]
-		if c.key == noKey {
-			continue
-		}
-		windows, err := v.check(uint32(id), m.Watermark)
-		if err != nil {
-			return fmt.Errorf("view %s has %w", v.id, err)
-		}
-		cells++
-		pending += c.agg.Count * windows
+	v, stats := &e.views[i], e.begun(i, m)
+	cells, pending, err := v.count(m.Watermark)
+	if err != nil {
+		return err
 	}
 	if cells != stats.Cells || pending != stats.Pending {
 		return fmt.Errorf("view %s has %d open cells with %d placements, but its meta record counts %d with %d",
@@ -228,6 +233,33 @@ func (e *Engine) adoptView(i int, m *metaRecord) error {
 	}
 	v.fillPanes()
 	return nil
+}
+
+// begun takes a view's totals over from m.
+func (e *Engine) begun(i int, m *metaRecord) *ViewStats {
+	stats := &e.stats.Views[i]
+	*stats = ViewStats{View: string(e.views[i].id), Since: m.Next}
+	if j := slices.IndexFunc(m.Views, func(s ViewStats) bool { return s.View == stats.View }); j >= 0 {
+		*stats = m.Views[j]
+	}
+	return stats
+}
+
+// count looks at all restored cells, and counts them and their placements.
+func (v *viewState) count(watermark int64) (cells, pending uint64, err error) {
+	for id := range v.list {
+		c := &v.list[id]
+		if c.key == noKey {
+			continue
+		}
+		windows, err := v.check(uint32(id), watermark)
+		if err != nil {
+			return 0, 0, fmt.Errorf("view %s has %w", v.id, err)
+		}
+		cells++
+		pending += c.agg.Count * windows
+	}
+	return cells, pending, nil
 }
 
 // check looks at a restored cell, and counts its open windows.
@@ -261,7 +293,7 @@ func (v *viewState) fillPanes() {
 }
 
 func (e *Engine) checkClock(m *metaRecord) error {
-	ok := m.Next >= 0 && m.Transaction > 0 && m.seen >= 0 && uint64(m.seen) == m.Valid && len(m.ahead) < e.rule.Count &&
+	ok := m.Next >= 0 && m.Transaction > 0 && m.again == 0 && m.seen >= 0 && uint64(m.seen) == m.Valid && len(m.ahead) < e.rule.Count &&
 		m.Stats.Records == m.Valid+m.Duplicates+m.Stale+m.DeadLetters+m.Punctuation &&
 		(m.Watermark == NoWatermark || m.Watermark >= event.MinTime-e.rule.Lag && m.Watermark <= event.MaxWatermark)
 	last := m.seen - int64(e.rule.Of)

@@ -16,6 +16,7 @@ type metaRecord struct {
 	believed, seen int64
 	ahead          []stamp
 	ids            dedupSize
+	again          int64 // see Engine.again; written if it is above Next
 }
 
 // rulesHash tells rules of time apart: under other rules no state can go on.
@@ -35,7 +36,7 @@ func (e *Engine) meta(changes uint32) *metaRecord {
 		},
 		rules:    rulesHash(&e.rule),
 		believed: e.clock.believed, seen: e.clock.seen, ahead: e.clock.ahead,
-		ids: e.dedup.size,
+		ids: e.dedup.size, again: e.again,
 	}
 }
 
@@ -70,6 +71,9 @@ func (m *metaRecord) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(m.seen-s.position))
 		dst = binary.AppendVarint(dst, s.time)
 	}
+	if m.again > m.Next {
+		dst = binary.AppendVarint(dst, m.again)
+	}
 	return dst
 }
 
@@ -99,6 +103,10 @@ func decodeMeta(b []byte) (*metaRecord, error) {
 	for n := r.below(1 << 16); n > 0 && !r.bad; n-- {
 		age := r.below(1 << 16)
 		m.ahead = append(m.ahead, stamp{m.seen - int64(age), r.varint()})
+	}
+	if len(r.rest) > 0 {
+		m.again = r.varint()
+		r.bad = r.bad || m.again <= m.Next
 	}
 	for i := 1; i < len(m.Views); i++ {
 		r.bad = r.bad || m.Views[i-1].View >= m.Views[i].View

@@ -1,9 +1,11 @@
 package processor
 
 import (
+	"cmp"
 	"time"
 
 	"parallax.example/internal/config"
+	"parallax.example/services/processor/task"
 )
 
 // Config of a processor. Start as many as there are partitions; they share them.
@@ -20,6 +22,8 @@ type Config struct {
 	FetchWait      time.Duration `placeholder:"D" help:"How long a broker may hold back a fetch that would be empty. By profile: 20ms, 20ms, 50ms."`
 	Linger         time.Duration `placeholder:"D" help:"How long output may wait to be sent together; a commit sends at once. By profile: 1ms, 5ms, 20ms."`
 
+	Guarantee string `default:"exactly-once" enum:"exactly-once,at-least-once,at-most-once" help:"What holds of each record, whoever dies when. Anything but exactly-once is for comparisons: after a death its answers are wrong, and the report says where. A state goes on under the guarantee it was made with."`
+
 	MaxKeys int `default:"1000000" placeholder:"N" help:"Most keys with open windows, and most producers with ids, in one partition; more of either stop the processor, with nothing lost. 0: no limit."`
 	Buffer  int `default:"16" placeholder:"MIB" help:"How much may be fetched ahead of processing, in MiB of records, of all partitions together; the client needs some times as much for small ones. 0: 4 MiB for each partition."`
 
@@ -32,6 +36,12 @@ type Config struct {
 
 func (c *Config) transactionTimeout() time.Duration {
 	return transactionTimeout(c.TransactionTimeout, c.SessionTimeout)
+}
+
+// guarantee is the flag's; of an unknown one Validate tells.
+func (c *Config) guarantee() task.Guarantee {
+	g, _ := task.ParseGuarantee(cmp.Or(c.Guarantee, task.ExactlyOnce.String()))
+	return g
 }
 
 func transactionTimeout(given, session time.Duration) time.Duration {
@@ -56,6 +66,10 @@ func (c *Config) Validate() []config.Fault {
 	fault(c.TopicPrefix == "", "--topic-prefix", "is empty")
 	fault(c.Views == "", "--views", "is empty; name a file, such as views.yaml")
 	fault(c.Group == "", "--group", "is empty")
+	if c.Guarantee != "" {
+		_, err := task.ParseGuarantee(c.Guarantee)
+		fault(err != nil, "--guarantee", "%v", err)
+	}
 	fault(pace.CommitRecords < 1 || pace.CommitRecords > 1_000_000, "--batch-records", "%d must be from 1 to 1000000", pace.CommitRecords)
 	fault(pace.CommitInterval < time.Millisecond, "--commit-interval", "%v must be at least 1ms", pace.CommitInterval)
 	fault(pace.FetchWait < time.Millisecond, "--fetch-wait", "%v must be at least 1ms", pace.FetchWait)

@@ -67,7 +67,7 @@ func (p *Processor) Run(ctx context.Context) error {
 	loop := task.New(task.Config{
 		Kafka:  task.Brokers(p.kafka()),
 		Topics: kafka.NewTopics(c.TopicPrefix), Views: p.views, Log: p.deps.Log,
-		Group: c.Group, Slot: c.Instance,
+		Guarantee: c.guarantee(), Group: c.Group, Slot: c.Instance,
 		Pace: c.paceFor(p.views), MaxKeys: c.MaxKeys, Buffer: c.Buffer << 20,
 		TransactionTimeout: c.transactionTimeout(), SessionTimeout: c.SessionTimeout, RestoreStall: c.RestoreStall,
 		Counters: &p.counters, Probe: p.deps.Probe,

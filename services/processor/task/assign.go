@@ -87,6 +87,9 @@ func (l *Loop) producer(partition int32) (Producer, error) {
 	if err := l.probe(Taking, partition); err != nil {
 		return nil, err
 	}
+	if l.config.Guarantee != ExactlyOnce {
+		return l.weaker(partition)
+	}
 	id := fmt.Sprintf("%s-%d", l.config.Group, partition)
 	producer, err := l.config.Kafka.Producer(kafka.TxnConfig{
 		ID: id, Timeout: l.config.TransactionTimeout, Linger: l.config.Linger, Queue: queue(l.source.Partitions),

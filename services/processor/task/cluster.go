@@ -13,6 +13,7 @@ type Cluster interface {
 	Admin() (Admin, error)
 	Consumer(kafka.GroupConfig) (Consumer, error)
 	Producer(kafka.TxnConfig) (Producer, error)
+	Sender(kafka.SenderConfig) (Sender, error)
 	// ReadTo is kafka.ReadTo.
 	ReadTo(ctx context.Context, rc kafka.ReaderConfig, ranges []kafka.Range, stall time.Duration, fn func(*kafka.Batch) error) error
 }
@@ -34,6 +35,7 @@ type Consumer interface {
 	Seek(partition int32, offset int64) error
 	Hold(partition int32, on bool)
 	Committed(partitions []int32, timeout time.Duration) ([]kafka.Committed, error)
+	Commit(positions []kafka.Committed, timeout time.Duration) error
 	Metadata() (kafka.GroupMetadata, error)
 	Lost() bool
 	Heartbeat() time.Duration
@@ -41,7 +43,8 @@ type Consumer interface {
 	Close() error
 }
 
-// Producer is a *kafka.Txn.
+// Producer takes the output of a partition's batches, and the offset of the input
+// that they took in: it is a *kafka.Txn, or gives a weaker guarantee.
 type Producer interface {
 	Init(context.Context) error
 	Begin() error
@@ -51,6 +54,13 @@ type Producer interface {
 	Commit() error
 	Abort() error
 	Suspect() bool
+	Close()
+}
+
+// Sender is a *kafka.Sender.
+type Sender interface {
+	ProduceAll(*kafka.Records) error
+	Flush() error
 	Close()
 }
 
@@ -77,6 +87,14 @@ func (b brokers) Consumer(g kafka.GroupConfig) (Consumer, error) {
 
 func (b brokers) Producer(t kafka.TxnConfig) (Producer, error) {
 	p, err := kafka.NewTxn(b.config, t)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (b brokers) Sender(s kafka.SenderConfig) (Sender, error) {
+	p, err := kafka.NewSender(b.config, s)
 	if err != nil {
 		return nil, err
 	}

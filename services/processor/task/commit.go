@@ -51,6 +51,7 @@ func (t *task) complete() (member kafka.GroupMetadata, err error) {
 	t.attempt.transaction = t.engine.Transaction() + 1
 	t.attempt.watermark = t.engine.Stats().Watermark
 	t.attempt.topicID = t.loop.source.ID
+	t.attempt.guarantee = t.loop.config.Guarantee
 	t.offered = true
 	return member, nil
 }
@@ -100,6 +101,8 @@ func (t *task) abandon(lost bool) {
 		if o.err == nil {
 			t.settled()
 		}
+	case t.collecting() && !lost && t.loop.config.Guarantee == AtLeastOnce:
+		t.handOver()
 	case t.collecting() && !lost:
 		// So that nobody waits for it. Should it fail, the next owner's Init does it.
 		if err := t.producer.Abort(); err != nil {

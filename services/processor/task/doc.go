@@ -47,5 +47,11 @@
 // whose partition is moved under it learns of it at its next commit or rebalance,
 // and ends with a *Stop too.
 //
+// All this is exactly once, the default. Two weaker guarantees, for comparison,
+// are Producers of other kinds behind the same loop (atleast.go, atmost.go); what
+// they leave behind at a death, and how it goes on, stands in resume.go. They may
+// be trusted for what docs/processor.md says, and the state of one goes on under
+// no other.
+//
 // It does not decide anything about events; the engine does.
 package task

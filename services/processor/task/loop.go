@@ -20,6 +20,8 @@ type Config struct {
 	Views  *view.File
 	Log    *slog.Logger
 
+	Guarantee Guarantee
+
 	// Group is the consumer group, and the prefix of the transactional ids. Two
 	// installations on one cluster must differ in it.
 	Group string

@@ -18,12 +18,17 @@ type position struct {
 	records     uint32 // produced by the transaction
 	digest      uint32 // CRC-32C over them
 	topicID     string // of the input
+	guarantee   Guarantee
 }
 
 // positionVersion begins the metadata, and the version of the results follows:
 // answers of two forms in one topic would be no use to its readers. Another one
-// of either is refused.
-const positionVersion = 2
+// of either is refused. Without exactly once it is another version, which says
+// after these two what it is instead.
+const (
+	positionVersion = 2
+	weakerVersion   = 3
+)
 
 // errOtherVersion says that another version of the program wrote the position.
 var errOtherVersion = errors.New("another version of this program is at work here")
@@ -32,6 +37,9 @@ var errOtherVersion = errors.New("another version of this program is at work her
 // Brokers limit it to 4,096 bytes; this is below 100.
 func (p *position) metadata() string {
 	b := []byte{positionVersion, result.Version}
+	if p.guarantee != ExactlyOnce {
+		b = []byte{weakerVersion, result.Version, byte(p.guarantee)}
+	}
 	b = binary.BigEndian.AppendUint64(b, p.transaction)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.watermark))
 	b = binary.BigEndian.AppendUint32(b, p.records)
@@ -46,22 +54,33 @@ func parsePosition(offset int64, metadata string) (position, error) {
 	if err != nil || len(b) == 0 {
 		return position{}, errors.New("the metadata of the committed offset is not ours; something else commits for this group")
 	}
-	if b[0] != positionVersion {
+	if b[0] != positionVersion && b[0] != weakerVersion {
 		return position{}, fmt.Errorf("%w: the metadata of the committed offset has version %d, this one knows %d", errOtherVersion, b[0], positionVersion)
 	}
-	const fixed = 2 + 8 + 8 + 4 + 4
-	if len(b) < fixed {
+	const fixed = 8 + 8 + 4 + 4
+	form, guarantee := 2, ExactlyOnce
+	if b[0] == weakerVersion {
+		form = 3
+	}
+	if len(b) < form+fixed {
 		return position{}, errors.New("the metadata of the committed offset is cut short")
 	}
 	if b[1] != result.Version {
 		return position{}, fmt.Errorf("%w: the results topic holds messages of version %d, this one writes %d", errOtherVersion, b[1], result.Version)
 	}
+	if b[0] == weakerVersion {
+		if guarantee = Guarantee(b[2]); guarantee != AtLeastOnce && guarantee != AtMostOnce {
+			return position{}, fmt.Errorf("%w: the metadata of the committed offset names the guarantee %d", errOtherVersion, b[2])
+		}
+	}
+	b = b[form:]
 	return position{
 		offset:      offset,
-		transaction: binary.BigEndian.Uint64(b[2:]),
-		watermark:   int64(binary.BigEndian.Uint64(b[10:])),
-		records:     binary.BigEndian.Uint32(b[18:]),
-		digest:      binary.BigEndian.Uint32(b[22:]),
+		transaction: binary.BigEndian.Uint64(b),
+		watermark:   int64(binary.BigEndian.Uint64(b[8:])),
+		records:     binary.BigEndian.Uint32(b[16:]),
+		digest:      binary.BigEndian.Uint32(b[20:]),
 		topicID:     string(b[fixed:]),
+		guarantee:   guarantee,
 	}, nil
 }

@@ -54,6 +54,9 @@ func Rebuild(ctx context.Context, c Config, names []string, progress func(done, 
 	if err := l.connect(ctx); err != nil {
 		return err
 	}
+	if err := l.exact(); err != nil {
+		return err
+	}
 	views, err := r.survey()
 	if err != nil {
 		return err
@@ -75,6 +78,28 @@ func Rebuild(ctx context.Context, c Config, names []string, progress func(done, 
 	}
 	c.Log.Info("views are switched over; start the processors with the new views file", "views", names)
 	return r.forget()
+}
+
+// exact refuses a group whose states were not made exactly once: they say of
+// themselves that they may be wrong.
+func (l *Loop) exact() error {
+	committed, err := l.admin.Committed(l.ctx, l.config.Group, l.source.Name, l.all())
+	if err != nil {
+		return err
+	}
+	for _, c := range committed {
+		if c.Offset < 0 {
+			continue
+		}
+		at, err := parsePosition(c.Offset, c.Metadata)
+		if err != nil {
+			continue // whoever follows the group says so
+		}
+		if err := l.checkGuarantee(c.Partition, &at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // survey finds the views that the state lacks, nil if there are none. It reads

@@ -25,6 +25,10 @@ func (t *task) failed(cause error) error {
 		return fmt.Errorf("cannot commit partition %d from offset %d on: every transaction has failed for %s, the last with: %w",
 			t.partition, t.committed.offset, since.Round(time.Second), cause)
 	}
+	if t.loop.config.Guarantee != ExactlyOnce {
+		t.loop.config.Log.Warn("batch failed", "partition", t.partition, "offset", t.committed.offset, "error", cause)
+		return t.resume()
+	}
 	outcome := kafka.Classify(cause)
 	if errors.Is(cause, errNotOwner) {
 		outcome = kafka.Abort

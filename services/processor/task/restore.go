@@ -23,6 +23,9 @@ func (l *Loop) restore(partitions []int32) ([]state, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.config.Guarantee != ExactlyOnce {
+		return states, l.resumeStates(partitions, states)
+	}
 	for i, p := range partitions {
 		if err := l.checkState(p, &states[i]); err != nil {
 			return nil, err
@@ -131,6 +134,9 @@ func (l *Loop) checkSource(partitions []int32, committed []position) error {
 		if c := &committed[i]; c.transaction > 0 && c.topicID != source.ID {
 			return l.recreated(p, c.topicID, c.offset)
 		}
+		if err := l.checkGuarantee(p, &committed[i]); err != nil {
+			return err
+		}
 	}
 	changelog, err := l.admin.Topic(l.ctx, l.config.Topics.Changelog)
 	if err != nil {
@@ -169,6 +175,14 @@ func (l *Loop) repartitioned(p int32, what string, had int) error {
 // checkState ends the loading, and compares what was restored with what is committed.
 func (l *Loop) checkState(p int32, s *state) error {
 	meta, err := s.engine.Loaded()
+	if err != nil {
+		return l.unloaded(p, err)
+	}
+	return l.checkMeta(p, &s.committed, meta)
+}
+
+// unloaded is the stop for a state that does not load.
+func (l *Loop) unloaded(p int32, err error) error {
 	if views := (*engine.ViewsError)(nil); errors.As(err, &views) {
 		if l.worked {
 			return l.stop(p, err, "start it again with the views file that this was done with",
@@ -176,10 +190,7 @@ func (l *Loop) checkState(p int32, s *state) error {
 		}
 		return l.stop(p, err, "", "%v", err) // it says itself what to do
 	}
-	if err != nil {
-		return l.stop(p, err, oneOwner, "%v", err)
-	}
-	return l.checkMeta(p, &s.committed, meta)
+	return l.stop(p, err, oneOwner, "%v", err)
 }
 
 func (l *Loop) checkMeta(p int32, c *position, meta engine.Meta) error {

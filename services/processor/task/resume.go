@@ -1,0 +1,136 @@
+package task
+
+import (
+	"encoding/json"
+
+	"parallax.example/internal/kafka"
+	"parallax.example/services/processor/engine"
+)
+
+// Without exactly once, offset, output and changelog are written one after the
+// other, so after a death they differ by a part of a batch. The state is then
+// what the changelog holds, and the input goes on where the offset says. Which
+// input is taken in again by that, or left out, is told in the markers, before
+// anything follows.
+
+// resumption is the value of parallax.markers that tells of it.
+type resumption struct {
+	Kind      string `json:"kind"` // taken-again, skipped
+	Guarantee string `json:"guarantee"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	// Until is the end of the input that the state may hold already, or of the
+	// input that is left out. Output may have been told of input beyond it.
+	Until int64 `json:"until"`
+}
+
+// resumeStates ends the loading of all states, and tells of what they go through.
+func (l *Loop) resumeStates(partitions []int32, states []state) error {
+	markers := kafka.Records{Topics: []string{l.config.Topics.Markers}}
+	for i, p := range partitions {
+		told, err := l.resumeState(p, &states[i])
+		if err != nil {
+			return err
+		}
+		if told == nil {
+			continue
+		}
+		text, err := json.Marshal(told)
+		if err != nil {
+			panic("BUG: a marker is not JSON: " + err.Error())
+		}
+		markers.Add(0, nil, text)
+	}
+	if markers.Len() == 0 {
+		return nil
+	}
+	sender, err := l.config.Kafka.Sender(kafka.SenderConfig{Timeout: l.config.TransactionTimeout})
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	if err := sender.ProduceAll(&markers); err != nil {
+		return err
+	}
+	return sender.Flush()
+}
+
+// resumeState ends the loading of one state. What no death explains is refused.
+func (l *Loop) resumeState(p int32, s *state) (*resumption, error) {
+	c, changelog := &s.committed, l.config.Topics.Changelog
+	found, err := s.engine.Resume(engine.Where{Next: c.offset, Transaction: c.transaction, Watermark: c.known()})
+	if err != nil {
+		return nil, l.unloaded(p, err)
+	}
+	meta := found.Meta
+	least, most := int64(0), c.offset // of the changelog's offset
+	number := c.transaction           // of its last transaction
+	if l.config.Guarantee == AtLeastOnce {
+		least, most, number = c.offset, max(c.offset, meta.Next), c.transaction+1
+	}
+	switch {
+	case meta.Transaction > 0 && meta.TopicID != l.source.ID:
+		return nil, l.recreated(p, meta.TopicID, meta.Next)
+	case meta.Transaction > 0 && int(meta.Partitions) != l.source.Partitions:
+		return nil, l.repartitioned(p, "when its state was made it had", int(meta.Partitions))
+	case meta.Transaction > number:
+		return nil, l.stop(p, nil, "if the group's offsets were deleted or have expired, "+startAnew,
+			"the changelog %q holds transaction %d up to offset %d, but group %q has committed transaction %d up to offset %d",
+			changelog, meta.Transaction, meta.Next, l.config.Group, c.transaction, c.offset)
+	case meta.Next < least || meta.Next > most:
+		return nil, l.stop(p, nil, oneOwner, "the changelog %q has come to offset %d in transaction %d, the committed offset is %d of transaction %d",
+			changelog, meta.Next, meta.Transaction, c.offset, c.transaction)
+	}
+	told := &resumption{"taken-again", l.config.Guarantee.String(), p, c.offset, max(c.offset, found.Reach)}
+	switch {
+	case told.Until > c.offset:
+		l.config.Log.Warn("input is taken in again that the state may hold already", "partition", p, "from", c.offset, "until", told.Until)
+	case meta.Next < c.offset:
+		told.Kind, told.Offset, told.Until = "skipped", meta.Next, c.offset
+		l.config.Log.Warn("input is lost: it is committed, and the state does not hold it", "partition", p, "from", meta.Next, "until", c.offset)
+	case l.config.Guarantee == AtMostOnce:
+		return nil, nil
+	}
+	return told, nil
+}
+
+// known is the watermark that stood at the position.
+func (p *position) known() int64 {
+	if p.transaction == 0 {
+		return engine.NoWatermark
+	}
+	return p.watermark
+}
+
+// resume goes on from what is committed, as after a death: what of the open batch
+// is in the log stays there.
+func (t *task) resume() error {
+	t.producer.Close()
+	producer, err := t.loop.producer(t.partition)
+	if err != nil {
+		return err
+	}
+	t.producer = producer
+	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Recreated++; n.Aborts++ })
+	restored, err := t.loop.restore([]int32{t.partition})
+	if err != nil {
+		return err
+	}
+	t.adopt(restored[0])
+	return t.seek()
+}
+
+// handOver commits the open batch before its partition goes: what it has told of
+// cannot be taken back.
+func (t *task) handOver() {
+	t.engine.Flush(&t.out)
+	member, err := t.complete()
+	if err == nil {
+		err = t.tryCommit(member)
+	}
+	if err != nil {
+		t.loop.config.Log.Warn("the last batch was not committed; the next owner takes it in again", "partition", t.partition, "error", err)
+		return
+	}
+	t.settled()
+}

@@ -206,10 +206,10 @@ func (l *lab) prime(ctx context.Context, j job) error {
 	defer cancel()
 	for {
 		committed, err := l.admin.Committed(ctx, j.group, j.input, allPartitions)
-		if err != nil {
+		if err != nil && !kafka.Transient(err) {
 			return err
 		}
-		if !slices.ContainsFunc(committed, func(c kafka.Committed) bool { return c.Offset < 1 }) {
+		if err == nil && !slices.ContainsFunc(committed, func(c kafka.Committed) bool { return c.Offset < 1 }) {
 			return nil
 		}
 		select {

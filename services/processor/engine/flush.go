@@ -22,13 +22,13 @@ func (e *Engine) Flush(out *Output) {
 // flushState emits the changes of the state and the meta record.
 func (e *Engine) flushState(out *Output) {
 	e.flushed = true
-	first := out.Len()
+	first := out.begun
 	for i := range e.views {
 		e.flushCells(&e.views[i], out)
 	}
 	e.flushIDs(out)
 	e.flushForeign(out)
-	changes := out.Len() - first
+	changes := out.begun - first
 	out.begin(Changelog)
 	out.data = appendMetaKey(out.data)
 	out.keyDone()

@@ -36,10 +36,19 @@ func (t Topic) String() string {
 // Output is the list of records that a transaction produces, in the order in
 // which they are to be written. The zero value is empty.
 type Output struct {
+	// Full, if set, is called between two records when there are more than
+	// FullBytes of them. It takes them, and calls Reset: one record of the input may
+	// close a million windows, and their rows need not lie in memory together.
+	Full func()
+
 	records []outputRecord
 	data    []byte
 	answers int // among them, of the topic Results
+	begun   int // since the beginning, also of those that are gone
 }
+
+// FullBytes is how large an output grows before Full is called.
+const FullBytes = 4 << 20
 
 type outputRecord struct {
 	keyEnd, end int
@@ -69,6 +78,17 @@ func (o *Output) At(i int) (topic Topic, key, value []byte) {
 	return r.topic, key, value
 }
 
+// Data returns the keys and values of all records, one behind the other, valid
+// until the next Reset. It must not be written to.
+func (o *Output) Data() []byte { return o.data }
+
+// Layout says where in Data record i lies: behind the record before it its key,
+// until keyEnd, and behind that its value, until end.
+func (o *Output) Layout(i int) (topic Topic, keyEnd, end int, keyless, tombstone bool) {
+	r := &o.records[i]
+	return r.topic, r.keyEnd, r.end, r.keyless, r.tombstone
+}
+
 // Answers returns the number of rows. Before Flush they are those of windows that
 // closed, and of sessions that were taken back: they will not change.
 func (o *Output) Answers() int { return o.answers }
@@ -85,6 +105,7 @@ func (o *Output) Reset() {
 // appended to data, done. Without a value, tombstoneDone instead of the last.
 
 func (o *Output) begin(t Topic) {
+	o.begun++
 	o.records = append(o.records, outputRecord{topic: t})
 	if t == Results {
 		o.answers++
@@ -98,9 +119,15 @@ func (o *Output) noKey() {
 	r.keyEnd, r.keyless = len(o.data), true
 }
 
-func (o *Output) done() { o.records[len(o.records)-1].end = len(o.data) }
+func (o *Output) done() {
+	o.records[len(o.records)-1].end = len(o.data)
+	if len(o.data) > FullBytes && o.Full != nil {
+		o.Full()
+	}
+}
 
 func (o *Output) tombstoneDone() {
 	r := &o.records[len(o.records)-1]
-	r.keyEnd, r.end, r.tombstone = len(o.data), len(o.data), true
+	r.keyEnd, r.tombstone = len(o.data), true
+	o.done()
 }

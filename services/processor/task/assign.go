@@ -54,10 +54,12 @@ func (l *Loop) takeIDs(partitions []int32) error {
 }
 
 func (l *Loop) task(partition int32, producer Producer) *task {
-	return &task{
+	t := &task{
 		loop: l, partition: partition, producer: producer, outcome: make(chan outcome, 1),
 		records: kafka.Records{Topics: l.topics(), Partition: partition},
 	}
+	t.out.Full = t.spill
+	return t
 }
 
 // revoked drops partitions. It waits for commits in flight: as long as this

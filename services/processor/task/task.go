@@ -30,6 +30,7 @@ type task struct {
 	began   time.Time
 	taken   int           // input records in the open transaction
 	answers bool          // it holds rows that will not change
+	unsent  error         // of records that it lacks
 	failing time.Time     // of the first failure in a row; zero if the last commit succeeded
 	fenced  time.Time     // when another producer was found to have the id; zero if none has
 	leave   time.Duration // how long a fenced task lets the other one have it
@@ -50,7 +51,7 @@ func (t *task) adopt(s state) {
 func (t *task) reset() {
 	t.out.Reset()
 	t.attempt = position{offset: t.committed.offset}
-	t.open, t.offered, t.taken, t.answers = false, false, 0, false
+	t.open, t.offered, t.taken, t.answers, t.unsent = false, false, 0, false, nil
 }
 
 // receive takes a polled batch in.
@@ -122,7 +123,6 @@ func (t *task) apply(b engine.Batch) error {
 	if err := t.engine.Apply(&b, &t.out); err != nil {
 		return t.limited(err)
 	}
-	t.answers = t.answers || t.out.Answers() > 0
 	t.attempt.offset = t.engine.Next()
 	t.taken += len(b.Offsets)
 	if err := t.send(); err != nil {
@@ -147,19 +147,33 @@ func (t *task) begin() error {
 
 // send hands the engine's output to the producer.
 func (t *task) send() error {
-	t.records.Reset()
-	for i := range t.out.Len() {
-		topic, key, value := t.out.At(i)
-		t.records.Add(int(topic), key, value)
+	if t.unsent != nil {
+		return t.unsent
 	}
+	r := &t.records
+	r.Data, r.Entries = t.out.Data(), r.Entries[:0]
+	for i := range t.out.Len() {
+		topic, keyEnd, end, keyless, tombstone := t.out.Layout(i)
+		r.Entries = append(r.Entries, kafka.Entry{KeyEnd: keyEnd, ValueEnd: end, Topic: int32(topic), Keyless: keyless, Tombstone: tombstone})
+	}
+	first := t.attempt.records == 0 && r.Len() > 0
+	t.attempt.records += uint32(r.Len())
+	t.attempt.digest = crc32.Update(t.attempt.digest, castagnoli, r.Data)
+	t.answers = t.answers || t.out.Answers() > 0
+	err := t.producer.ProduceAll(r)
 	t.out.Reset()
-	first := t.attempt.records == 0 && t.records.Len() > 0
-	t.attempt.records += uint32(t.records.Len())
-	t.attempt.digest = crc32.Update(t.attempt.digest, castagnoli, t.records.Data)
-	if err := t.producer.ProduceAll(&t.records); err != nil || !first {
+	if err != nil || !first {
 		return err
 	}
 	return t.loop.probe(FirstProduced, t.partition)
+}
+
+// spill makes room in an output that is full. The engine, in the middle of its
+// work, could do nothing with an error; it comes with what is sent next.
+func (t *task) spill() {
+	if t.unsent = t.send(); t.unsent != nil {
+		t.out.Reset()
+	}
 }
 
 // topics are the outputs, in the order of engine.Topic.

@@ -53,7 +53,7 @@ func live(s collect.Snapshot, unit string) web.Live {
 // answer beside the stream's, and the verdict.
 func Conclude(l *web.Live, rep *report.Report) {
 	l.Outcome = &web.Outcome{
-		Explained: rep.Verdict.ExitCode == 0, Unexplained: uint64(rep.Faults.Total),
+		Explained: rep.Verdict.ExitCode == 0, Damaged: rep.Verdict.Outcome == report.Damaged, Unexplained: uint64(rep.Faults.Total),
 		Sentence: rep.Verdict.Headline, Report: true,
 	}
 	if len(rep.Views) == 0 {

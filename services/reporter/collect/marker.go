@@ -3,19 +3,22 @@ package collect
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parallax.example/internal/view"
 	"parallax.example/services/reporter/compare"
 )
 
-// marker is what a value of parallax.markers says of a changed view. Other kinds
-// of markers, and their fields, are passed over.
+// marker is what a value of parallax.markers says of a changed view, or of input
+// that was taken in again or left out. Other kinds of markers, and their fields,
+// are passed over.
 type marker struct {
 	Kind      string `json:"kind"`
 	View      string `json:"view"` // view.View.ID
 	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"` // the first one that the view counts by this definition
+	Offset    int64  `json:"offset"` // the first one that the view counts by this definition, or of the input
+	Until     int64  `json:"until"`  // the end of the input
 }
 
 // Marker takes one message of parallax.markers in.
@@ -25,6 +28,12 @@ func (s *State) Marker(b []byte) error {
 		return fmt.Errorf("cannot decode marker %.200q: %w", b, err)
 	}
 	switch m.Kind {
+	case "taken-again", "skipped":
+		if m.Partition < 0 || m.Offset < 0 || m.Until < m.Offset {
+			return fmt.Errorf("cannot decode marker %.200q: it needs a partition and a range of offsets", b)
+		}
+		s.resumed = append(s.resumed, compare.Resumption{Partition: m.Partition, From: m.Offset, Until: m.Until, Skipped: m.Kind == "skipped"})
+		return nil
 	case "view-reset", "view-rebuilt", "view-dropped":
 	default:
 		return nil
@@ -61,6 +70,15 @@ type placement struct {
 // for an earlier time of the same definition.
 func (s *State) rebuilds(view string, partition int32, offset int64) bool {
 	return offset < s.rebuilt[part{view, partition}]
+}
+
+// repeats says whether a row may follow another one out of order: both were told
+// of input that was taken in again, or a window that closed in input that was
+// left out closed once more.
+func (s *State) repeats(d disorder) bool {
+	return slices.ContainsFunc(s.resumed, func(r compare.Resumption) bool {
+		return r.Partition == d.partition && d.last >= r.From && (r.Skipped && d.last < r.Until && d.next >= r.Until || !r.Skipped && d.next >= r.From)
+	})
 }
 
 func nameOf(id string) string {

@@ -51,7 +51,7 @@ func (k *Collector) Snapshot() Snapshot {
 func (s *State) Snapshot() Snapshot {
 	out := Snapshot{
 		Duplicates: s.duplicates, Stale: s.stale, DeadLetters: uint64(len(s.dead)),
-		Watermarks: maps.Clone(s.watermarks), Finals: s.finals.Report(), Faults: len(s.faults) + s.more,
+		Watermarks: maps.Clone(s.watermarks), Finals: s.finals.Report(), Faults: len(s.disorders()) + s.more,
 	}
 	for _, v := range s.ordered {
 		one := ViewSnapshot{ID: v.View.ID(), Name: v.View.Name, Words: report.WindowWords(v.View.Window), Stages: v.Stages, Total: v.Total, Late: v.Late}

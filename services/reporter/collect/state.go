@@ -3,7 +3,6 @@ package collect
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"parallax.example/internal/event"
 	"parallax.example/internal/result"
@@ -25,11 +24,12 @@ type State struct {
 	final    map[result.Cell]compare.Final
 	excluded []compare.Exclusion
 	dead     []compare.Dead
-	faults   []report.Fault
+	faults   []disorder
 	more     int // faults beyond maxFaults
 	texts    map[string]string
 
 	resets  []compare.Reset
+	resumed []compare.Resumption
 	changed map[string]bool    // names of views whose definition the markers say was changed
 	rebuilt map[part]int64     // up to which offset
 	late    map[placement]bool // late ones in rebuilt views
@@ -40,6 +40,14 @@ type State struct {
 	finals, updates *latency.Recorder
 	firstRow        int64 // arrival of the first row and of the last final one, ms; 0: not measured
 	lastFinal       int64
+}
+
+// disorder is a row that should not follow another one, by the offsets that
+// caused them. A marker may come later and say that it was told again.
+type disorder struct {
+	report.Fault
+	partition  int32
+	last, next int64
 }
 
 // row is the latest row of a cell, without what it says.
@@ -153,26 +161,26 @@ func (s *State) follows(v *viewState, cell result.Cell, r *result.Result, arriva
 	last, known := s.rows[key]
 	switch {
 	case !session && r.Stage == result.Retracted:
-		s.fault(v.View, cell, "a row of a view without sessions is retracted: "+next.String())
+		s.fault(v.View, cell, row{offset: -1}, next, "a row of a view without sessions is retracted: "+next.String())
 		return false
 	case !known:
 		// Of what lay there before the collector, compaction drops older rows.
 		if r.Stage == result.Retracted && arrival != unmeasured {
-			s.fault(v.View, cell, "what was never told is retracted: "+next.String())
+			s.fault(v.View, cell, row{offset: -1}, next, "what was never told is retracted: "+next.String())
 		}
 		last = &row{}
 		s.rows[key] = last
 	case next.transaction > last.transaction && next.offset <= last.offset && s.rebuilds(cell.View, cell.Partition, last.offset):
 		// Computed once more: its rows begin again.
 	case next.offset < last.offset || next.transaction < last.transaction || next.transaction == last.transaction && next.ordinal <= last.ordinal:
-		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
+		s.fault(v.View, cell, *last, next, fmt.Sprintf("%s follows %s", next, last))
 	case last.stage == result.Final || last.stage == result.Retracted:
-		s.fault(v.View, cell, fmt.Sprintf("%s follows %s", next, last))
+		s.fault(v.View, cell, *last, next, fmt.Sprintf("%s follows %s", next, last))
 		if r.Stage != result.Final {
 			return false
 		}
 	case session && r.Stage != result.Retracted && next.end < last.end:
-		s.fault(v.View, cell, fmt.Sprintf("%s ends before %s", next, last))
+		s.fault(v.View, cell, *last, next, fmt.Sprintf("%s ends before %s", next, last))
 	}
 	*last = next
 	return true
@@ -277,20 +285,35 @@ func (s *State) advance(partition int32, watermark int64) {
 	}
 }
 
-func (s *State) fault(v *view.View, c result.Cell, what string) {
+func (s *State) fault(v *view.View, c result.Cell, last, next row, what string) {
+	d := disorder{partition: c.Partition, last: last.offset, next: next.offset}
+	if s.repeats(d) {
+		return
+	}
 	if len(s.faults) == maxFaults {
 		s.more++
 		return
 	}
 	start, end, partition := report.Time(c.Span.Start), report.Time(c.Span.End), c.Partition
-	s.faults = append(s.faults, report.Fault{Check: "stream-order", What: what,
-		View: v.Name, Key: c.Key, Start: &start, End: &end, Partition: &partition})
+	d.Fault = report.Fault{Check: "stream-order", What: what,
+		View: v.Name, Key: c.Key, Start: &start, End: &end, Partition: &partition}
+	s.faults = append(s.faults, d)
+}
+
+// disorders are the faults that no marker has explained by now.
+func (s *State) disorders() (list []report.Fault) {
+	for _, d := range s.faults {
+		if !s.repeats(d) {
+			list = append(list, d.Fault)
+		}
+	}
+	return list
 }
 
 // Stream returns what the comparison needs. The lists are the state's own:
 // take nothing more in while they are in use.
 func (s *State) Stream() compare.Stream {
-	out := compare.Stream{Final: s.final, Exclusions: s.excluded, Dead: s.dead, Stages: map[string]report.Stages{}, Resets: s.resets, Faults: slices.Clip(s.faults)}
+	out := compare.Stream{Final: s.final, Exclusions: s.excluded, Dead: s.dead, Stages: map[string]report.Stages{}, Resets: s.resets, Resumed: s.resumed, Faults: s.disorders()}
 	for id, v := range s.views {
 		out.Stages[id] = v.Stages
 	}

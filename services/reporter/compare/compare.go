@@ -31,6 +31,7 @@ func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 		cells:   map[result.Cell]*cell{},
 		names:   map[string]string{},
 		extents: map[sessionKey][]extent{},
+		kept:    kept{},
 	}
 	if err := c.prepare(); err != nil {
 		return nil, err
@@ -45,6 +46,7 @@ func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 	c.deadLetters()
 	c.rows()
 	cells := c.verdicts()
+	c.tellDamage()
 	c.finish()
 	return cells, nil
 }
@@ -61,6 +63,11 @@ type comparison struct {
 	log     []class                 // what each event of the log is; parallel to in.Log
 	extents map[sessionKey][]extent // of the groups of session views, by start
 	faults  []finding
+
+	// Of a stream without exactly once; see damage.go.
+	kept      kept
+	toldTwice uint64 // exclusions and dead letters that were told again, or only when their event came again
+	notTold   uint64 // those that the stream did not come to tell
 }
 
 // finding is a fault, and the cell it is about if that is all it is about.
@@ -86,6 +93,7 @@ type cell struct {
 	why                 *why        // nil without a cause
 	wrong               bool        // a fault names it
 	partial             bool        // it holds an event from before a reset of its view
+	doubts              []doubt     // events that may be counted twice, or not at all
 
 	// Once it is judged:
 	verdict string // empty: nothing to show
@@ -134,6 +142,8 @@ type why struct {
 	foreign   []*Event
 	elsewhere []*Event
 	lost      []*Event // as the ledger tells them; Offset as acknowledged
+	again     []*Event // counted once more
+	skipped   []*Event // not counted
 }
 
 func (c *comparison) cell(name result.Cell) *cell {

@@ -32,25 +32,42 @@ func (c *comparison) exclusions() {
 			order = list[i].judgement().compare(judged[k])
 		}
 		if order <= 0 {
-			x := &list[i]
+			x, at := &list[i], place{list[i].Partition, list[i].Offset}
+			twice := i > 0 && list[i-1].judgement() == x.judgement()
+			agreed := k > 0 && judged[k-1] == x.judgement() // with the one before
 			switch {
-			case i > 0 && list[i-1].judgement() == x.judgement():
+			case agreed && c.toldAgain(at):
+				c.toldTwice++
+			case order < 0 && !agreed && c.within(at, false):
+				c.kept[x.judgement()]++ // as it came again
+				c.toldTwice++
+			case twice:
 				c.misjudged(x.judgement(), &x.Event, "was left out by the stream twice as %s")
+				c.place(x)
 			case order < 0:
 				c.misjudged(x.judgement(), &x.Event, "was left out by the stream as %s, and the batch does not say so")
+				c.place(x)
+			default:
+				c.place(x)
 			}
-			c.place(x)
 			i++
 		}
 		if order >= 0 {
 			if order > 0 {
 				j := judged[k]
+				if x, ok := c.lostExclusion(j); ok && c.within(place{j.Partition, j.Offset}, true) {
+					c.notTold++
+					c.place(&x)
+					k++
+					continue
+				}
 				c.misjudged(j, c.at(j.Partition, j.Offset), "had to be left out as %s, and the stream does not list it")
 			}
 			k++
 		}
 	}
 	c.copies(list)
+	c.doubts(judged)
 }
 
 // misjudged reports a judgement that only one side has; what holds one %s.
@@ -148,7 +165,7 @@ func (e *Event) index(log []Event) int {
 func (c *comparison) copies(list []Exclusion) {
 	out := map[place]result.Cause{}
 	for i := range list {
-		if x := &list[i]; x.Cause != result.Late {
+		if x := &list[i]; x.Cause != result.Late && c.kept[x.judgement()] == 0 {
 			out[place{x.Partition, x.Offset}] = x.Cause
 		}
 	}
@@ -159,7 +176,7 @@ func (c *comparison) copies(list []Exclusion) {
 		switch {
 		case isFirst && excluded && cause == result.Duplicate:
 			c.blame(e, checkExclusions, "the event "+e.called()+" was left out by the stream as a duplicate and is the first of its id in its partition")
-		case !isFirst && !excluded:
+		case !isFirst && !excluded && !c.within(place{e.Partition, e.Offset}, true):
 			c.blame(e, checkExclusions, "the event "+e.called()+" is a copy, and the stream does not list it as one")
 		}
 	}
@@ -173,7 +190,9 @@ func (c *comparison) deadLetters() {
 			continue
 		}
 		at := place{d.Partition, d.Offset}
-		if _, twice := stream[at]; twice {
+		if _, twice := stream[at]; twice && c.toldAgain(at) {
+			c.toldTwice++
+		} else if twice {
 			c.dead(at, "is a dead letter of the stream twice")
 		}
 		stream[at] = d.Reason
@@ -191,7 +210,9 @@ func (c *comparison) deadLetters() {
 		}
 	}
 	for at, reason := range lake {
-		if _, both := stream[at]; !both {
+		if _, both := stream[at]; !both && c.within(at, true) {
+			c.notTold++
+		} else if !both {
 			c.dead(at, fmt.Sprintf("is a dead letter of the lake (%s) and not of the stream", reason))
 		}
 	}

@@ -21,6 +21,7 @@ type group struct {
 	wrong bool
 	// partial: a cell is. Nothing is compared then.
 	partial bool
+	damaged bool // ranges of input that came again or were left out account for it
 	// closed at the cut; of a group with a row in B: when that is.
 	closed bool
 }
@@ -114,7 +115,7 @@ func together(cells []*cell) *why {
 // one of them: B's, if it has a row.
 func (g *group) settle(verdict string) {
 	if g.view.Window.Kind != view.Session {
-		g.cells[0].verdict = verdict
+		g.cells[0].verdict, g.cells[0].why = verdict, g.why
 		return
 	}
 	span := &report.Span{Start: report.Time(g.name.Span.Start), End: report.Time(g.name.Span.End)}

@@ -113,17 +113,27 @@ func (c *comparison) placementIdentities(totals map[string]*total) {
 		for key, k := range t.keys {
 			perKey[key] = k.left
 		}
-		c.identity(&v.Identities, identity{
+		placements := identity{
 			name: "placements", view: v.Name, statement: "placements in closed windows = counted by the stream + late + stale",
 			left:   quantity("placements", t.placements),
 			right:  []report.Quantity{quantity("counted", t.stream.Count), quantity("late", t.late.Count), quantity("stale", t.stale)},
 			perKey: perKey,
-		})
+		}
+		if t.again+t.skipped > 0 {
+			placements.statement += " + not counted - counted again"
+			placements.right = append(placements.right, quantity("not counted", t.skipped), report.Quantity{Name: "counted again", Value: -int64(t.again)})
+		}
+		c.identity(&v.Identities, placements)
 		n := &v.Cells
-		c.identity(&v.Identities, identity{
+		cells := identity{
 			name: "cells", view: v.Name, statement: "closed cells = same + explained + unexplained",
 			left:  quantity("closed cells", uint64(n.Closed)),
 			right: []report.Quantity{quantity("same", uint64(n.Same)), quantity("explained", uint64(n.Explained)), quantity("unexplained", uint64(n.Unexplained))},
-		})
+		}
+		if n.Damaged > 0 {
+			cells.statement += " + damaged"
+			cells.right = append(cells.right, quantity("damaged", uint64(n.Damaged)))
+		}
+		c.identity(&v.Identities, cells)
 	}
 }

@@ -81,6 +81,7 @@ type Stream struct {
 	Dead       []Dead
 	Stages     map[string]report.Stages // by view.View.ID
 	Resets     []Reset
+	Resumed    []Resumption // in the order in which they were told
 	// Faults are what reading the stream's topics has already found wrong.
 	Faults []report.Fault
 }

@@ -39,6 +39,8 @@ type total struct {
 	keys       map[string]*keyTotal
 	placements uint64 // of the log, in closed groups
 	stale      uint64 // placements left out as stale
+	again      uint64 // placements counted once more
+	skipped    uint64 // placements not counted
 	beyond     []uint64
 	hourOfDay  []uint64
 	causes     map[string]*causeTotal
@@ -107,8 +109,10 @@ func (t *total) add(g *group) {
 		k.late.Add(e.Value)
 		t.addLate(g, e, g.why.since[i])
 	}
-	k.left -= int64(len(g.why.late) + len(g.why.stale))
+	k.left += int64(len(g.why.again)) - int64(len(g.why.late)+len(g.why.stale)+len(g.why.skipped))
 	t.stale += uint64(len(g.why.stale))
+	t.again += uint64(len(g.why.again))
+	t.skipped += uint64(len(g.why.skipped))
 	for cause, events := range g.why.all() {
 		n := causeOf(t.causes, cause)
 		n.cells++
@@ -198,7 +202,7 @@ func causeOf(m map[string]*causeTotal, cause string) *causeTotal {
 }
 
 // causeOrder is the order of every list of causes.
-var causeOrder = []string{report.CauseLate, report.CauseSplit, report.CauseStale, report.CauseForeign, report.CauseElsewhere, report.CauseLost}
+var causeOrder = []string{report.CauseLate, report.CauseSplit, report.CauseStale, report.CauseForeign, report.CauseElsewhere, report.CauseLost, report.CauseAgain, report.CauseSkipped}
 
 func causeList(m map[string]*causeTotal) []report.Cause {
 	list := []report.Cause{}

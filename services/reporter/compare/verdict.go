@@ -70,7 +70,7 @@ func (c *comparison) verdicts() []report.Cell {
 			k := sessionKey{g.name.View, timeline{g.name.Key, g.name.Partition}}
 			c.extents[k] = append(c.extents[k], extent{g.name.Span, g.compared()})
 		}
-		if verdict == report.CellExplained || verdict == report.CellUnexplained {
+		if verdict == report.CellExplained || verdict == report.CellUnexplained || verdict == report.CellDamaged {
 			differ = append(differ, difference{g.cells, verdict == report.CellUnexplained, g.gap()})
 		}
 	}
@@ -153,9 +153,11 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 		n.Partial++
 		return report.CellPartial
 	}
-	streamIsA := true
+	streamIsA := !c.damaged(g)
 	for _, x := range g.cells {
-		streamIsA = c.streamIsA(g, x) && streamIsA
+		if !g.damaged {
+			streamIsA = c.streamIsA(g, x) && streamIsA
+		}
 	}
 	if !g.closed {
 		n.Open++
@@ -185,6 +187,9 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 	case g.wrong:
 		n.Unexplained++
 		return report.CellUnexplained
+	case g.damaged:
+		n.Damaged++
+		return report.CellDamaged
 	case !slices.ContainsFunc(g.cells, func(x *cell) bool { return !same(x.truth, x.b) || !same(x.stream, x.b) }):
 		n.Same++
 		return report.CellSame
@@ -271,7 +276,7 @@ func (c *comparison) differ(g *group, name result.Cell, f report.Fault) {
 // all are the causes with their events, in the order of every listing.
 func (w *why) all() iter.Seq2[string, []*Event] {
 	return func(yield func(string, []*Event) bool) {
-		for i, events := range [...][]*Event{w.late, nil, w.stale, w.foreign, w.elsewhere, w.lost} {
+		for i, events := range [...][]*Event{w.late, nil, w.stale, w.foreign, w.elsewhere, w.lost, w.again, w.skipped} {
 			named := len(events) > 0 || causeOrder[i] == report.CauseSplit && w.split
 			if named && !yield(causeOrder[i], events) {
 				return

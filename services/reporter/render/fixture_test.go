@@ -160,6 +160,21 @@ func unexplained() *report.Report {
 	return r
 }
 
+// damaged is the same with one event of the first key counted twice.
+func damaged() *report.Report {
+	r, c := explained(), cells()
+	again := figures(4, 4, -2)
+	c[0].Verdict, c[0].Stream = report.CellDamaged, &again
+	c[0].Causes = append(c[0].Causes, report.CellCause{Cause: report.CauseAgain, Figures: figures(4), Examples: []report.EventRef{{Offset: 1, Time: c[0].Start, Value: 4}}})
+	r.Differences.Listed = c[:2]
+	v := &r.Views[0]
+	v.Cells.Explained, v.Cells.Damaged, v.Cells.StreamIsA = 1, 1, 2
+	r.Causes = append(r.Causes, report.Cause{Cause: report.CauseAgain, Meaning: report.Meaning(report.CauseAgain), Events: 1, Placements: 1, Cells: 1})
+	r.Damage = &report.Damage{Ranges: []report.Range{{Kind: report.CauseAgain, From: 1, Until: 3}}, ToldAgain: 1}
+	r.Conclude()
+	return r
+}
+
 func notCompared() *report.Report {
 	r := &report.Report{Run: report.Run{ID: "20260102-030405", Created: 1767323045000000, Tool: "parallax test"}}
 	r.Schema, r.Version = report.Schema, report.Version

@@ -54,6 +54,7 @@ func md(s string) string { return markup.Replace(plain(s)) }
 var outcomes = map[string]string{
 	report.Explained:   "✓ explained",
 	report.Unexplained: "✗ unexplained",
+	report.Damaged:     "✗ damaged",
 	report.NotCompared: "✗ not compared",
 }
 
@@ -136,6 +137,9 @@ func (m *markdown) view(r *report.Report, v *report.View) {
 		{"A with the excluded events = B", whole(c.MergedIsB)},
 		{"truth = B", whole(c.TruthIsB)},
 		{"open at the cut, not compared", whole(c.Open)},
+	}
+	if c.Damaged > 0 {
+		counts = append(counts, []string{"damaged: events counted twice or not at all", whole(c.Damaged)})
 	}
 	if c.Partial > 0 {
 		counts = append(counts, []string{"begun before the view was counted anew, not compared", whole(c.Partial)})

@@ -26,7 +26,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
-var reports = map[string]func() *report.Report{"explained": explained, "unexplained": unexplained, "not-compared": notCompared}
+var reports = map[string]func() *report.Report{"explained": explained, "unexplained": unexplained, "damaged": damaged, "not-compared": notCompared}
 
 // golden compares with testdata/name; go test -rewrite makes the files.
 func golden(t *testing.T, name string, got []byte) {

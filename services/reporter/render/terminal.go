@@ -123,6 +123,9 @@ func (t *terminal) view(v *report.View) {
 	t.line("")
 	t.line("  %s closed %s: %s all four the same, %s different and explained, %s", whole(c.Closed), compared(v), whole(c.Same), whole(c.Explained),
 		t.tone(c.Unexplained, whole(c.Unexplained)+" unexplained"))
+	if c.Damaged > 0 {
+		t.line("  %s", t.tone(c.Damaged, damaged(c.Damaged)))
+	}
 	if c.Open > 0 {
 		t.line("  %s", open(c.Open))
 	}
@@ -276,6 +279,8 @@ func (t *terminal) verdict(r *report.Report) {
 	switch r.Verdict.Outcome {
 	case report.Unexplained:
 		code, sign = badInk, "✗ UNEXPLAINED"
+	case report.Damaged:
+		code, sign = badInk, "✗ DAMAGED"
 	case report.NotCompared:
 		code, sign = badInk, "✗ NOT COMPARED"
 	}

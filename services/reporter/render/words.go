@@ -298,3 +298,8 @@ func published(v *report.View) string {
 func partial(n int) string {
 	return whole(n) + " began before the stream began to count the view anew: not compared"
 }
+
+// damaged says how many cells a stream without exactly once has wrong.
+func damaged(n int) string {
+	return whole(n) + " damaged: the stream counted events twice, or not at all"
+}

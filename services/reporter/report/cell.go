@@ -7,6 +7,7 @@ const (
 	CellUnexplained = "unexplained"
 	CellOpen        = "open"
 	CellPartial     = "partial"
+	CellDamaged     = "damaged" // the stream counted events twice, or not at all
 )
 
 // The causes of differences. Causes of the stream lie between A and B, the
@@ -18,6 +19,9 @@ const (
 	CauseForeign   = "foreign"
 	CauseElsewhere = "duplicate-in-another-partition"
 	CauseLost      = "lost" // never an excuse: it names what is missing, and the run fails
+	// Damage of a stream without exactly once: no excuses either.
+	CauseAgain   = "counted-again"
+	CauseSkipped = "not-counted"
 )
 
 // Meaning returns what a cause says, in words for a newcomer.
@@ -35,6 +39,10 @@ func Meaning(cause string) string {
 		return "is in two partitions: each partition counted it once, the truth counts it once in all"
 	case CauseLost:
 		return "was acknowledged by Kafka and is not in the log"
+	case CauseAgain:
+		return "was taken in again by the stream after a death, and counted once more"
+	case CauseSkipped:
+		return "was committed by the stream before a death, and never counted"
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ const (
 const (
 	Explained   = "explained"    // 0: every difference is accounted for by re-folding
 	Unexplained = "unexplained"  // 1: at least one is not
+	Damaged     = "damaged"      // 1: what differs beyond that, events account for that the stream counted twice or not at all
 	NotCompared = "not-compared" // 2: there was nothing that could be compared
 )
 
@@ -27,6 +28,7 @@ type Report struct {
 	Causes      []Cause     `json:"causes"` // over all views: events once, placements summed
 	Differences Differences `json:"differences"`
 	Faults      Faults      `json:"unexplained"`
+	Damage      *Damage     `json:"damage,omitempty"` // of a stream without exactly once
 	Latency     []Latency   `json:"latency"`
 	Freshness   []Freshness `json:"freshness"`
 }

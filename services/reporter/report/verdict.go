@@ -6,7 +6,7 @@ import (
 )
 
 // Conclude fills Verdict from the figures: exit code 0 when nothing is
-// unexplained and every identity holds, 1 otherwise, 2 when no window was
+// unexplained or damaged and every identity holds, 1 otherwise, 2 when no window was
 // closed, so that nothing was compared. Run says in which words.
 func (r *Report) Conclude() {
 	r.Schema, r.Version = Schema, Version
@@ -18,10 +18,14 @@ func (r *Report) Conclude() {
 		r.Refuse("no window is closed below the cut", "Let more events come, or let the generator or the drain end the data with punctuation; then run ingest, batch and the comparison again.")
 		return
 	}
-	if r.Faults.Total == 0 {
-		r.Verdict = Verdict{ExitCode: 0, Outcome: Explained}
-	} else {
+	_, damaged := r.damage()
+	switch {
+	case r.Faults.Total > 0:
 		r.Verdict = Verdict{ExitCode: 1, Outcome: Unexplained}
+	case damaged:
+		r.Verdict = Verdict{ExitCode: 1, Outcome: Damaged}
+	default:
+		r.Verdict = Verdict{ExitCode: 0, Outcome: Explained}
 	}
 	r.Verdict.Headline = r.headline()
 	r.Verdict.Explanation = r.explanation()
@@ -44,6 +48,9 @@ func (r *Report) headline() string {
 			what = "finding is"
 		}
 		return fmt.Sprintf("%s %s unexplained. The first: %s", Whole(n), what, r.Faults.Listed[0].sentence())
+	}
+	if n, damaged := r.damage(); damaged {
+		return fmt.Sprintf("The stream is damaged: in %s of %s cells it counted events twice or not at all, since its guarantee is not exactly once. Every other difference is explained.", Whole(n), Whole(cells))
 	}
 	differ := r.Differences.Total
 	if differ == 0 {
@@ -87,6 +94,8 @@ func (r *Report) explanation() []string {
 	for _, c := range r.Causes {
 		switch c.Cause {
 		case CauseLate, CauseLost:
+		case CauseAgain, CauseSkipped:
+			list = append(list, fmt.Sprintf("%s %s. That is damage, which its guarantee allows, and no explanation.", r.events(c.Events), c.Meaning))
 		case CauseSplit:
 			list = append(list, fmt.Sprintf("%s sessions of the batch are several of the stream, which had closed one when an event came that connects it with the next.", Whole(c.Cells)))
 		default:
@@ -109,6 +118,12 @@ func (r *Report) explanation() []string {
 	}
 	if partial > 0 {
 		list = append(list, fmt.Sprintf("%s cells began before the stream began to count their view anew: it knows a part of their events only, so they are not compared.", Whole(partial)))
+	}
+	if d := r.Damage; d != nil && d.ToldAgain > 0 {
+		list = append(list, fmt.Sprintf("%s exclusions or dead letters were told again, or of events that had been counted before.", Whole(d.ToldAgain)))
+	}
+	if d := r.Damage; d != nil && d.NotTold > 0 {
+		list = append(list, fmt.Sprintf("%s exclusions or dead letters are missing.", Whole(d.NotTold)))
 	}
 	if r.Faults.Total > 0 {
 		list = append(list, "Unexplained means: folding exactly the events that the causes list into one answer does not give the other one, byte for byte, or a count does not add up. That is a defect of a program or of the data's way, never a rounding.")

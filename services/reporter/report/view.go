@@ -45,15 +45,16 @@ type Window struct {
 // CellCounts sorts a view's cells by their verdict. A cell is one partition's
 // part of a window of a key; of a session view it is a whole group, see Cell.
 type CellCounts struct {
-	Closed      int `json:"closed"`      // = same + explained + unexplained
-	Same        int `json:"same"`        // truth, stream, A and B are equal
-	Explained   int `json:"explained"`   // they differ, and the causes account for it
-	Unexplained int `json:"unexplained"` //
-	Open        int `json:"open"`        // not closed at the cut: not compared, not wrong
-	Partial     int `json:"partial"`     // begun before the stream began to count the view anew: not compared
-	StreamIsA   int `json:"stream_is_a"` // closed cells where the stream equals A byte for byte
-	MergedIsB   int `json:"merged_is_b"` // … where A merged with the excluded placements equals B
-	TruthIsB    int `json:"truth_is_b"`  // … where the truth, with the named causes, equals B
+	Closed      int `json:"closed"`            // = same + explained + unexplained + damaged
+	Same        int `json:"same"`              // truth, stream, A and B are equal
+	Explained   int `json:"explained"`         // they differ, and the causes account for it
+	Unexplained int `json:"unexplained"`       //
+	Open        int `json:"open"`              // not closed at the cut: not compared, not wrong
+	Partial     int `json:"partial"`           // begun before the stream began to count the view anew: not compared
+	Damaged     int `json:"damaged,omitempty"` // the stream counted listed events twice, or not at all
+	StreamIsA   int `json:"stream_is_a"`       // closed cells where the stream equals A byte for byte
+	MergedIsB   int `json:"merged_is_b"`       // … where A merged with the excluded placements equals B
+	TruthIsB    int `json:"truth_is_b"`        // … where the truth, with the named causes, equals B
 }
 
 // Sides are the four answers.

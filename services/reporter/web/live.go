@@ -86,7 +86,8 @@ type Latency struct {
 // Outcome is the comparison's verdict.
 type Outcome struct {
 	Explained   bool   `json:"explained"`
-	Unexplained uint64 `json:"unexplained"` // findings; 0 without Explained: nothing could be compared
+	Damaged     bool   `json:"damaged"`     // by a stream without exactly once
+	Unexplained uint64 `json:"unexplained"` // findings; 0 without either of them: nothing could be compared
 	Sentence    string `json:"sentence"`
 	Report      bool   `json:"report"` // report.html can be opened
 }

@@ -93,7 +93,7 @@
     at("outcome").hidden = !o;
     if (o) {
       at("outcome").className = "verdict " + (o.explained ? "good" : "bad");
-      put("outcome-word", o.explained ? "✓ Verdict: explained" : o.unexplained ? `✗ Verdict: ${whole(o.unexplained)} unexplained` : "✗ Not compared");
+      put("outcome-word", o.explained ? "✓ Verdict: explained" : o.unexplained ? `✗ Verdict: ${whole(o.unexplained)} unexplained` : o.damaged ? "✗ Verdict: damaged" : "✗ Not compared");
       put("outcome-sentence", o.sentence);
       at("report").hidden = !o.report;
       document.title = (o.explained ? "✓" : "✗") + " Parallax";

@@ -10,7 +10,7 @@ each       = for m in $(modules) ./tools; do echo "  $$m"; (cd $$m && $(1)); don
 lint      := $(CURDIR)/bin/golangci-lint
 rules     := parallax.example/integration/architecture
 
-.PHONY: help build demo test torture torture-ci verify fix bench bench-peers clean
+.PHONY: help build demo test mutants torture torture-ci verify fix bench bench-peers clean
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
@@ -26,6 +26,9 @@ test: ## all tests, with the race detector; those at the border to C with its ow
 	go test -race $$(go list work | grep -v /integration/)
 	go test -race -count=1 parallax.example/integration/... # real programs: the cache does not know their sources
 	GOEXPERIMENT=cgocheck2 go test -parallel 8 -run 'Paths|ProduceAll|Metadata|Transaction' parallax.example/internal/kafka # no Go pointer is left in C
+
+mutants: ## each known bug is switched on, and its check must fail
+	go test -count=1 -tags mutants -v -run 'Mutant' parallax.example/internal/failpoint parallax.example/integration/mutants
 
 torture: ## the fault matrix, about ten minutes; ARGS="--fault kill --seeds 50" chooses
 	go build -o bin/parallax parallax.example/cmd/parallax

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"parallax.example/integration/mutants"
 	"parallax.example/internal/failpoint"
 )
 
@@ -21,22 +22,30 @@ func TestFailpointsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := func(header string, points []failpoint.Point) {
+	f := func(header string, want []string) {
 		t.Helper()
-		_, rest, found := strings.Cut(string(page), header+"\n| --- | --- |\n")
+		_, rest, found := strings.Cut(string(page), header)
 		if !found {
 			t.Fatalf("the page has no table %q", header)
 		}
 		got, _, _ := strings.Cut(rest, "\n\n")
-		var want []string
-		for _, p := range points {
-			want = append(want, fmt.Sprintf("| `%s` | %s |", p.Name, p.What))
-		}
 		if got = strings.TrimSpace(got); got != strings.Join(want, "\n") {
 			t.Errorf("the table %q is not that of the programs; it should be\n%s", header, strings.Join(want, "\n"))
 		}
 	}
-	f("| failpoint | when it is hit |", failpoint.Points)
+	var points, bugs []string
+	for _, p := range failpoint.Points {
+		points = append(points, fmt.Sprintf("| `%s` | %s |", p.Name, p.What))
+	}
+	for _, m := range failpoint.Mutants {
+		for _, c := range mutants.Table {
+			if c.Mutant == m.Name {
+				bugs = append(bugs, fmt.Sprintf("| `%s` | %s | `%s` of %s | %s |", m.Name, m.What, c.Test, c.Package, c.Message))
+			}
+		}
+	}
+	f("| failpoint | when it is hit |\n| --- | --- |\n", points)
+	f("| mutant | what is wrong | caught by | in the words |\n| --- | --- | --- | --- |\n", bugs)
 }
 
 var (

@@ -45,7 +45,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	parallax, viewsFile = filepath.Join(dir, "parallax"), filepath.Join(root, "views.yaml")
-	build := exec.Command("go", "build", "-o", parallax, "parallax.example/cmd/parallax")
+	build := exec.Command("go", "build", "-tags", tags, "-o", parallax, "parallax.example/cmd/parallax")
 	build.Dir = root
 	build.Env = append(os.Environ(), "GOWORK="+filepath.Join(root, "go.work"), "CGO_ENABLED=1")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr

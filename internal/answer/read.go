@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/parquet"
 	"parallax.example/internal/result"
 	"parallax.example/internal/view"
@@ -83,6 +84,9 @@ func DecodeSuccess(b []byte) (s Success, err error) {
 }
 
 func (a *Answer) verify(f *File) error {
+	if failpoint.Mutant("answer/unverified") {
+		return nil
+	}
 	file, err := a.root.Open(f.Path)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"parallax.example/internal/failpoint"
 )
 
 // fetching is what a configuration says about its requests; see GroupConfig.
@@ -33,8 +35,12 @@ func (f fetching) settings() ck.ConfigMap {
 	if wait == 0 {
 		wait = 20 * time.Millisecond
 	}
+	isolation := "read_committed" // also makes Committed wait for stable offsets
+	if failpoint.Mutant("kafka/uncommitted") {
+		isolation = "read_uncommitted"
+	}
 	return ck.ConfigMap{
-		"isolation.level":          "read_committed", // also makes Committed wait for stable offsets
+		"isolation.level":          isolation,
 		"enable.auto.commit":       false,
 		"enable.auto.offset.store": false,
 		"auto.offset.reset":        "error", // the default skips to the end

@@ -227,6 +227,9 @@ func (dr *Draft) link(temp string, m *Manifest) error {
 	if err == nil {
 		err = dr.dir.root.Link(temp, m.place())
 	}
+	if failpoint.Mutant("lake/link-over") {
+		err = dr.dir.root.Rename(temp, m.place())
+	}
 	switch {
 	case err == nil:
 		dr.files = nil // they are the chain's now

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"parallax.example/internal/failpoint"
 )
 
 // Verify reads every file that m names and compares its size and SHA-256.
@@ -22,6 +24,9 @@ func (d *Dir) Verify(ctx context.Context, m *Manifest) error {
 }
 
 func (d *Dir) verify(ctx context.Context, want *File) error {
+	if failpoint.Mutant("lake/unverified") {
+		return nil
+	}
 	f, err := d.OpenFile(want)
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"parallax.example/internal/failpoint"
 )
 
 // flushAt bounds what waits in memory: beyond it an append writes by itself.
@@ -139,6 +141,9 @@ func (w *Writer) Intent(i *Intent) error {
 
 // OK notes that Kafka acknowledged intent n; offset -1 when it did not tell where.
 func (w *Writer) OK(n uint64, partition int32, offset, time int64) {
+	if n%5 == 4 && failpoint.Mutant("ledger/outcome-lost") {
+		return
+	}
 	w.mu.Lock()
 	w.buf = appendOK(w.buf, n, partition, offset, time)
 	w.release()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/lake"
 	"parallax.example/internal/parquet"
 	"parallax.example/internal/result"
@@ -162,7 +163,7 @@ func (j *judge) batch(cursor *parquet.Cursor, b *batchColumns, rows int) error {
 			if isStale {
 				rank = staleRank
 			} else {
-				for closed := v.panes[p].closed; rank < len(closed) && closed[rank] < offset; rank++ {
+				for closed := v.panes[p].closed; rank < len(closed) && closed[rank] < offset && !failpoint.Mutant("batch/late-counted"); rank++ {
 					if err := j.excludeLate(b, i, v, v.panes[p].start, rank); err != nil {
 						return err
 					}

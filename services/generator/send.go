@@ -171,8 +171,10 @@ func (r *transfer) produce(ctx context.Context, group []ledger.Intent) error {
 	if err := failpoint.Here("generator/before-sync"); err != nil {
 		return err
 	}
-	if err := r.ledger.Sync(); err != nil {
-		return err
+	if !failpoint.Mutant("generator/unsynced") {
+		if err := r.ledger.Sync(); err != nil {
+			return err
+		}
 	}
 	if err := failpoint.Here("generator/synced"); err != nil {
 		return err

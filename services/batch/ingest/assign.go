@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/lake"
 )
@@ -103,6 +104,9 @@ func locate(c *lake.Chain, log kafka.Offsets) (first, next int64, err error) {
 			err = fmt.Errorf("cannot begin with partition %d of topic %q: its log begins at offset %d, and what is late or a duplicate depends on the records before; begin a new lake with a new topic, and let it keep its records longer", c.Partition, c.Topic, log.Earliest)
 		}
 		return 0, 0, err
+	}
+	if failpoint.Mutant("ingest/restart-early") {
+		next--
 	}
 	switch {
 	case next < log.Earliest:

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/lake"
 	"parallax.example/internal/telemetry"
@@ -201,6 +202,10 @@ func (g *Ingester) take(ctx context.Context, p *partition, b *kafka.Batch, now t
 			// Lost to another ingester, the rest of the batch is of the past.
 			if won, err := g.commit(ctx, p); !won || err != nil {
 				return err
+			}
+			if failpoint.Mutant("ingest/record-lost") {
+				p.position = offset + 1
+				continue
 			}
 		}
 		p.add(offset, b.Timestamps[i], b.Value(i), now)

@@ -68,7 +68,7 @@ func (w workspace) committed(task string) (*manifest, error) {
 	whole := json.Unmarshal(b, m) == nil
 	m.folder = filepath.Join(string(w), task, filepath.Base(m.Attempt))
 	for _, f := range m.Files {
-		whole = whole && f.verify(m.path(f.Path)) == nil
+		whole = whole && (failpoint.Mutant("batch/resume-unverified") || f.verify(m.path(f.Path)) == nil)
 	}
 	if !whole {
 		if err := os.Remove(name); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/result"
 	"parallax.example/internal/view"
 	"parallax.example/services/reporter/report"
@@ -205,7 +206,7 @@ func (c *comparison) streamIsA(g *group, x *cell) bool {
 	if !c.closed(x.name) {
 		want, what = nil, "the stream says this row is final, and the batch that its window is open at the cut"
 	}
-	if same(x.stream, want) {
+	if same(x.stream, want) || failpoint.Mutant("reporter/tolerant") && plain(x.stream).Count == plain(want).Count {
 		return true
 	}
 	switch {

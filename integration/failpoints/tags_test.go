@@ -1,0 +1,5 @@
+//go:build unix && !mutants
+
+package failpoints
+
+const tags = ""

@@ -36,8 +36,12 @@ func (t *task) failed(cause error) error {
 	t.loop.config.Log.Warn("transaction failed", "partition", t.partition, "outcome", outcome.String(), "offset", t.committed.offset, "error", cause)
 	if outcome == kafka.Abort {
 		err := t.producer.Abort()
-		if err == nil {
+		if err == nil && !t.producer.Suspect() {
 			return t.rolledBack()
+		}
+		if err == nil {
+			// A late request of this transaction could hit the next one, as in land.
+			return t.recreate()
 		}
 		t.loop.config.Log.Warn("abort failed", "partition", t.partition, "error", err)
 		outcome = kafka.Classify(err)

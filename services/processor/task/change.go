@@ -215,7 +215,11 @@ func (c *change) attempt(p int32) (bool, error) {
 	if err := l.probe(Moving, p); err != nil {
 		return false, err
 	}
-	states, err := l.load([]int32{p})
+	committed, err := l.committed([]int32{p})
+	if err != nil {
+		return false, err
+	}
+	states, err := l.load([]int32{p}, committed)
 	if err != nil {
 		return false, err
 	}

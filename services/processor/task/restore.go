@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parallax.example/internal/kafka"
@@ -19,7 +20,30 @@ type state struct {
 // restore brings back the state as of the committed offsets, in the order of
 // partitions, or says why the two do not fit.
 func (l *Loop) restore(partitions []int32) ([]state, error) {
-	states, err := l.load(partitions)
+	// 2. The committed offsets. Asking waits for transactions in flight.
+	committed, err := l.committed(partitions)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		states, err := l.restoreAt(partitions, committed)
+		var stop *Stop
+		if !errors.As(err, &stop) {
+			return states, err
+		}
+		// A member that took long may have lost its partitions by now, and their
+		// new owner gone on between the two readings. Then nothing is wrong.
+		now, failed := l.committed(partitions)
+		if failed != nil || slices.Equal(now, committed) {
+			return nil, err
+		}
+		committed = now
+	}
+}
+
+// restoreAt brings back the state as of these positions.
+func (l *Loop) restoreAt(partitions []int32, committed []position) ([]state, error) {
+	states, err := l.load(partitions, slices.Clone(committed))
 	if err != nil {
 		return nil, err
 	}
@@ -34,13 +58,8 @@ func (l *Loop) restore(partitions []int32) ([]state, error) {
 	return states, nil
 }
 
-// load reads what is committed, and the changelog to its end.
-func (l *Loop) load(partitions []int32) ([]state, error) {
-	// 2. The committed offsets. Asking waits for transactions in flight.
-	committed, err := l.committed(partitions)
-	if err != nil {
-		return nil, err
-	}
+// load reads the changelog to its end.
+func (l *Loop) load(partitions []int32, committed []position) ([]state, error) {
 	// 3. The input must be the one that the offsets belong to.
 	if err := l.checkSource(partitions, committed); err != nil {
 		return nil, err

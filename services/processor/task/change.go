@@ -219,7 +219,19 @@ func (c *change) attempt(p int32) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	states, err := l.load([]int32{p}, committed)
+	did, err := c.attemptAt(p, producer, committed)
+	if stop := (*Stop)(nil); errors.As(err, &stop) {
+		if _, moved := l.moved([]int32{p}, committed); moved {
+			return false, errors.New("a processor has taken the partition back in the meantime")
+		}
+	}
+	return did, err
+}
+
+// attemptAt is the same for the state at a position.
+func (c *change) attemptAt(p int32, producer Producer, committed []position) (bool, error) {
+	l := c.loop
+	states, err := l.load([]int32{p}, slices.Clone(committed))
 	if err != nil {
 		return false, err
 	}

@@ -31,14 +31,20 @@ func (l *Loop) restore(partitions []int32) ([]state, error) {
 		if !errors.As(err, &stop) {
 			return states, err
 		}
-		// A member that took long may have lost its partitions by now, and their
-		// new owner gone on between the two readings. Then nothing is wrong.
-		now, failed := l.committed(partitions)
-		if failed != nil || slices.Equal(now, committed) {
+		now, moved := l.moved(partitions, committed)
+		if !moved {
 			return nil, err
 		}
 		committed = now
 	}
+}
+
+// moved says that positions which do not fit the changelog are no longer the
+// committed ones. A member that took long may have lost its partitions, and their
+// new owner gone on between the two readings: then nothing is wrong.
+func (l *Loop) moved(partitions []int32, committed []position) ([]position, bool) {
+	now, err := l.committed(partitions)
+	return now, err == nil && !slices.Equal(now, committed)
 }
 
 // restoreAt brings back the state as of these positions.

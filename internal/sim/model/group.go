@@ -93,7 +93,8 @@ func (g *group) stable(partitions []int32) bool {
 // mark makes the offset of a transaction true, or forgets it.
 func (g *group) mark(c Commit, t *Txn) {
 	g.pending[c.Partition] = slices.DeleteFunc(g.pending[c.Partition], func(other *Txn) bool { return other == t })
-	if t.Committed {
+	if t.Committed && g.commits[c.Partition].Committed != c.Committed {
+		t.moved = true
 		g.commits[c.Partition] = c
 		g.history = append(g.history, c)
 	}

@@ -299,6 +299,21 @@ func TestMisuse(t *testing.T) {
 
 // Any bytes as a changelog give an error or a state that holds together.
 func FuzzLoad(f *testing.F) {
+	fuzzLoading(f, func(e *engine.Engine) (next int64, ok bool) {
+		m, err := e.Loaded()
+		return m.Next, err == nil && m.Next <= view.Horizon
+	})
+}
+
+// The same of a changelog that need not be whole, and of which less is refused.
+func FuzzResume(f *testing.F) {
+	fuzzLoading(f, func(e *engine.Engine) (next int64, ok bool) {
+		_, err := e.Resume(engine.Where{Next: 7, Transaction: 3, Watermark: engine.NoWatermark})
+		return 7, err == nil
+	})
+}
+
+func fuzzLoading(f *testing.F, end func(*engine.Engine) (next int64, ok bool)) {
 	file := parse(f, threeViews)
 	pack := func(list []message) []byte {
 		var b []byte
@@ -316,7 +331,11 @@ func FuzzLoad(f *testing.F) {
 	e := engine.New(file, "events", 0)
 	first := transaction(e, 0, value(1, 3, 1), value(2, 4, 1))
 	f.Add(pack(first))
-	f.Add(pack(append(first, transaction(e, 2, value(1<<21, 44, 1), value(3, 45, 1), value(1<<21-1, 45, 7))...)))
+	second := transaction(e, 2, value(1<<21, 44, 1), value(3, 45, 1), value(1<<21-1, 45, 7))
+	f.Add(pack(append(first, second...)))
+	key, reach := engine.Reach(5)
+	torn := append(append(first, message{engine.Changelog, key, reach}), changelog(second)...)
+	f.Add(pack(torn[:len(torn)-2]))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e := engine.New(file, "events", 0)
 		for len(b) > 0 {
@@ -336,8 +355,8 @@ func FuzzLoad(f *testing.F) {
 				return
 			}
 		}
-		m, err := e.Loaded()
-		if err != nil {
+		next, ok := end(e)
+		if !ok {
 			return
 		}
 		before := e.Dump()
@@ -345,10 +364,7 @@ func FuzzLoad(f *testing.F) {
 		r := rand.New(rand.NewPCG(1, 1))
 		log := randomLog(r, 0, 50)
 		for i := range log {
-			log[i].Offset = min(m.Next, view.Horizon) + int64(i)
-		}
-		if m.Next > view.Horizon {
-			return
+			log[i].Offset = next + int64(i)
 		}
 		e.MustApply(batch(log), &out)
 		e.Flush(&out)

@@ -126,7 +126,7 @@ func (w *world) crowd(n int) {
 // event, and the verdict is not that all is explained.
 func TestDamage(t *testing.T) {
 	for _, skipped := range []bool{false, true} {
-		for seed := range uint64(10) {
+		for seed := range uint64(4) {
 			d := death(t, seed, skipped)
 			r, cells := run(t, d.in)
 			for _, f := range r.Faults.Listed {

@@ -115,7 +115,9 @@ func together(cells []*cell) *why {
 // one of them: B's, if it has a row.
 func (g *group) settle(verdict string) {
 	if g.view.Window.Kind != view.Session {
-		g.cells[0].verdict, g.cells[0].why = verdict, g.why
+		if g.cells[0].verdict = verdict; g.damaged {
+			g.cells[0].why = g.why
+		}
 		return
 	}
 	span := &report.Span{Start: report.Time(g.name.Span.Start), End: report.Time(g.name.Span.End)}

@@ -10,7 +10,9 @@ each       = for m in $(modules) ./tools; do echo "  $$m"; (cd $$m && $(1)); don
 lint      := $(CURDIR)/bin/golangci-lint
 rules     := parallax.example/integration/architecture
 
-.PHONY: help build demo test mutants torture torture-ci verify fix bench bench-peers clean
+kafka := bin/kafka/java/broker
+
+.PHONY: help build demo test mutants torture torture-kafka torture-ci verify fix bench bench-peers clean
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
@@ -33,6 +35,15 @@ mutants: ## each known bug is switched on, and its check must fail
 torture: ## the fault matrix, about ten minutes; ARGS="--fault kill --seeds 50" chooses
 	go build -o bin/parallax parallax.example/cmd/parallax
 	bin/parallax torture $(or $(ARGS),--seeds 5)
+
+torture-kafka: $(kafka) ## the same against Apache Kafka, which is broken too; needs a JDK and Maven
+	go build -o bin/parallax parallax.example/cmd/parallax
+	bin/parallax torture --kafka-home $(kafka) $(or $(ARGS),--seeds 2)
+
+# Apache Kafka's jars, as bench/peers runs it.
+$(kafka): bench/peers/java/pom.xml bench/peers/java/broker/pom.xml
+	mvn --batch-mode --quiet --file bench/peers/java/pom.xml --projects broker -DbuildTo=$(CURDIR)/bin/kafka package
+	touch $@
 
 torture-ci: ## a small one: a seed that never changes, and a fresh one, which is printed
 	go build -o bin/parallax parallax.example/cmd/parallax

@@ -71,6 +71,11 @@ func sending(maxMessage int, linger time.Duration) ck.ConfigMap {
 		"batch.size":           maxMessage,
 		"compression.type":     "lz4",
 		"socket.nagle.disable": true,
+		// One request at a time. The client takes the success of a request for the
+		// success of those before it; but a partition that does not know the producer
+		// yet accepts any sequence number, so one that refuses the first request (it
+		// has no leader yet) and takes the second would lose the first in silence.
+		"max.in.flight": 1,
 
 		"queue.buffering.max.messages": 1_000_000,
 		"queue.buffering.max.kbytes":   64 << 10,

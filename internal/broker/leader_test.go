@@ -1,0 +1,131 @@
+package broker
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"parallax.example/internal/kafka"
+)
+
+// A partition that was just made may refuse its first request and take the next
+// one, which is already on its way. Of a producer that it has never heard of it
+// takes any sequence number, and the client holds what follows a failure for the
+// failure's acknowledgement: the first records of a committed transaction were
+// lost, without an error.
+func TestFirstRequestIsRefused(t *testing.T) {
+	b, err := Start(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	config := kafka.Config{Brokers: b.Addr()}
+	admin, err := kafka.NewAdmin(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	b.cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		request := r.(*kmsg.ProduceRequest)
+		answer := request.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range request.Topics {
+			at := kmsg.NewProduceResponseTopic()
+			at.Topic, at.TopicID = topic.Topic, topic.TopicID
+			for _, p := range topic.Partitions {
+				one := kmsg.NewProduceResponseTopicPartition()
+				one.Partition, one.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
+				at.Partitions = append(at.Partitions, one)
+			}
+			answer.Topics = append(answer.Topics, at)
+		}
+		time.Sleep(100 * time.Millisecond) // the next request is on its way now
+		refused++
+		return answer, nil, true
+	})
+
+	x, err := kafka.NewTxn(config, kafka.TxnConfig{ID: "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if err := x.Init(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	const records = 6
+	large := []byte(strings.Repeat("x", 700_000)) // each is a request of its own
+	for range records {
+		if err := x.Produce(kafka.Record{Topic: "t", Value: large}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	ends, err := admin.Offsets(t.Context(), "t", []int32{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	err = kafka.ReadTo(t.Context(), config, kafka.ReaderConfig{}, []kafka.Range{{Topic: "t", To: ends[0].High}}, 10*time.Second, func(b *kafka.Batch) error {
+		found += b.Len()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if refused == 0 || found != records {
+		t.Errorf("%d requests were refused, and of %d committed records %d are there", refused, records, found)
+	}
+}
+
+// Who asks for offsets while a partition has no leader yet is answered once it
+// has one. The first such answer ended a processor that was taking over.
+func TestOffsetsWaitForALeader(t *testing.T) {
+	b, err := Start(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	admin, err := kafka.NewAdmin(kafka.Config{Brokers: b.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	b.cluster.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		if refused == 5 {
+			return nil, nil, false
+		}
+		refused++
+		request := r.(*kmsg.ListOffsetsRequest)
+		answer := request.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, topic := range request.Topics {
+			at := kmsg.NewListOffsetsResponseTopic()
+			at.Topic = topic.Topic
+			for _, p := range topic.Partitions {
+				one := kmsg.NewListOffsetsResponseTopicPartition()
+				one.Partition, one.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
+				at.Partitions = append(at.Partitions, one)
+			}
+			answer.Topics = append(answer.Topics, at)
+		}
+		return answer, nil, true
+	})
+	if _, err := admin.Offsets(t.Context(), "t", []int32{0}); err != nil || refused != 5 {
+		t.Errorf("after %d refusals: %v", refused, err)
+	}
+}

@@ -138,6 +138,27 @@ func (a *Admin) appear(ctx context.Context, name string) (TopicInfo, error) {
 	}
 }
 
+// patiently asks again while the answer is a failure that may be over by itself:
+// a leader moves, a coordinator loads. What does not end before ctx is returned.
+func patiently[T any](ctx context.Context, a *Admin, topic string, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		if err == nil || !Transient(err) {
+			return answer, err
+		}
+		switch code(err) {
+		case ck.ErrNotLeaderForPartition, ck.ErrFencedLeaderEpoch, ck.ErrUnknownLeaderEpoch, ck.ErrLeaderNotAvailable:
+			// An admin client goes on with the leaders that it knows, for minutes.
+			_, _ = a.client.GetMetadata(&topic, false, millis(time.Second)) // the next answer tells
+		}
+		select {
+		case <-ctx.Done():
+			return answer, err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
 // DeleteTopic removes a topic and what it holds.
 func (a *Admin) DeleteTopic(ctx context.Context, name string) error {
 	ctx, cancel := withPatience(ctx)
@@ -164,6 +185,10 @@ type TopicInfo struct {
 func (a *Admin) Topic(ctx context.Context, name string) (TopicInfo, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
+	return patiently(ctx, a, name, func() (TopicInfo, error) { return a.topic(ctx, name) })
+}
+
+func (a *Admin) topic(ctx context.Context, name string) (TopicInfo, error) {
 	result, err := a.client.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames([]string{name}))
 	if err != nil {
 		return TopicInfo{}, fmt.Errorf("cannot describe topic %q: %w", name, a.explain(err))
@@ -205,6 +230,10 @@ type Offsets struct {
 func (a *Admin) Offsets(ctx context.Context, topic string, partitions []int32) ([]Offsets, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
+	return patiently(ctx, a, topic, func() ([]Offsets, error) { return a.offsets(ctx, topic, partitions) })
+}
+
+func (a *Admin) offsets(ctx context.Context, topic string, partitions []int32) ([]Offsets, error) {
 	result := make([]Offsets, len(partitions))
 	for i, p := range partitions {
 		result[i].Partition = p
@@ -255,26 +284,48 @@ type Committed struct {
 func (a *Admin) Committed(ctx context.Context, group, topic string, partitions []int32) ([]Committed, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	for {
-		result, err := a.client.ListConsumerGroupOffsets(ctx,
-			[]ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: topicPartitions(topic, partitions)}},
-			ck.SetAdminRequireStableOffsets(true))
-		if code(err) == ck.ErrGroupIDNotFound { // some brokers do not know a group before its first member
-			return uncommitted(partitions), nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", group, a.explain(err))
-		}
-		found, err := committed(group, partitions, result.ConsumerGroupsTopicPartitions[0].Partitions)
-		if code(err) != ck.ErrUnstableOffsetCommit {
-			return found, err
-		}
-		select { // a consumer's client waits by itself, an admin client does not
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(5 * time.Millisecond):
+	// Also while an offset is unstable: a consumer's client waits by itself, an
+	// admin client does not.
+	return patiently(ctx, a, topic, func() ([]Committed, error) { return a.committed(ctx, group, topic, partitions) })
+}
+
+func (a *Admin) committed(ctx context.Context, group, topic string, partitions []int32) ([]Committed, error) {
+	result, err := a.client.ListConsumerGroupOffsets(ctx,
+		[]ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: topicPartitions(topic, partitions)}},
+		ck.SetAdminRequireStableOffsets(true))
+	if code(err) == ck.ErrGroupIDNotFound { // some brokers do not know a group before its first member
+		return uncommitted(partitions), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the committed offsets of group %q: %w", group, a.explain(err))
+	}
+	return committed(group, partitions, result.ConsumerGroupsTopicPartitions[0].Partitions)
+}
+
+// GroupTopics returns the topics of which the members of a group own partitions
+// now, sorted.
+func (a *Admin) GroupTopics(ctx context.Context, group string) ([]string, error) {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	return patiently(ctx, a, "", func() ([]string, error) { return a.groupTopics(ctx, group) })
+}
+
+func (a *Admin) groupTopics(ctx context.Context, group string) ([]string, error) {
+	result, err := a.client.DescribeConsumerGroups(ctx, []string{group})
+	if err == nil && result.ConsumerGroupDescriptions[0].Error.Code() != ck.ErrNoError {
+		err = result.ConsumerGroupDescriptions[0].Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot describe group %q: %w", group, a.explain(err))
+	}
+	var topics []string
+	for _, m := range result.ConsumerGroupDescriptions[0].Members {
+		for _, tp := range m.Assignment.TopicPartitions {
+			topics = append(topics, *tp.Topic)
 		}
 	}
+	slices.Sort(topics)
+	return slices.Compact(topics), nil
 }
 
 // uncommitted is the answer for a group that has committed nothing.

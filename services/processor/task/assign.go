@@ -16,10 +16,14 @@ func (l *Loop) assigned(partitions []int32) ([]int64, error) {
 		return nil, nil
 	}
 	began := time.Now()
+	if err := l.alone(partitions[0]); err != nil {
+		return nil, err
+	}
 	// 1. Take the transactional ids: what a dead owner left open is aborted now.
 	if err := l.takeIDs(partitions); err != nil {
 		return nil, err
 	}
+	taken := time.Now()
 	// 2. to 6. Committed offsets, then the state that belongs to them.
 	restored, err := l.restore(partitions)
 	if err != nil {
@@ -31,8 +35,28 @@ func (l *Loop) assigned(partitions []int32) ([]int64, error) {
 		l.tasks[p].adopt(restored[i])
 		offsets[i] = restored[i].committed.offset
 	}
-	l.config.Log.Info("partitions taken over", "partitions", partitions, "offsets", offsets, "took", time.Since(began).Round(time.Millisecond))
+	l.config.Log.Info("partitions taken over", "partitions", partitions, "offsets", offsets, "took", time.Since(began).Round(time.Millisecond), "restore", time.Since(taken).Round(time.Millisecond))
 	return offsets, nil
+}
+
+// alone looks, before this process has done anything, whether another deployment
+// is at work in the group: the transactional ids would be the same, and each
+// would fence the other again and again. Who came first goes on.
+func (l *Loop) alone(partition int32) error {
+	if l.worked {
+		return nil
+	}
+	topics, err := l.admin.GroupTopics(l.ctx, l.config.Group)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		if topic != l.config.Topics.Events {
+			return l.stop(partition, nil, "give each deployment a --group of its own",
+				"members of group %q are at work on topic %q, and would fence these: transactional ids begin with the group's name", l.config.Group, topic)
+		}
+	}
+	return nil
 }
 
 // takeIDs makes the tasks with their producers, all at once: each waits for

@@ -26,6 +26,7 @@ type Admin interface {
 	Topic(ctx context.Context, name string) (kafka.TopicInfo, error)
 	Offsets(ctx context.Context, topic string, partitions []int32) ([]kafka.Offsets, error)
 	Committed(ctx context.Context, group, topic string, partitions []int32) ([]kafka.Committed, error)
+	GroupTopics(ctx context.Context, group string) ([]string, error)
 	Close()
 }
 

@@ -412,6 +412,27 @@ func TestStops(t *testing.T) {
 	}
 }
 
+// Transactional ids begin with the group's name: a second deployment with the
+// same group, of other topics, would fence the first one, and be fenced by it.
+func TestSecondDeploymentOfAGroupStops(t *testing.T) {
+	l := newLab(t)
+	l.fill(1, 50, false)
+	first := l.start(l.config("slot-0"))
+	l.await("the end", l.drained(first), first)
+	other := l.config("slot-1")
+	other.Topics = kafka.NewTopics("other")
+	must(t, l.admin().EnsureTopics(t.Context(), other.Topics.Specs(partitions, 1)))
+	err := l.start(other).wait()
+	var stop *task.Stop
+	if !errors.As(err, &stop) || !strings.Contains(err.Error(), `members of group "test-processor" are at work on topic "test.events"`) || !strings.Contains(err.Error(), "a --group of its own") {
+		t.Errorf("ended with: %v", err)
+	}
+	l.fill(2, 50, true)
+	l.await("the end again", l.drained(first), first)
+	first.stop()
+	l.verify()
+}
+
 func TestNoBroker(t *testing.T) {
 	l := newLab(t)
 	c := l.config("slot-0")

@@ -9,9 +9,10 @@ import (
 // must still have when it comes back, and everything waits for it until then.
 var brokerRows = []row{
 	{name: "broker-restart", group: "broker", what: "the broker ends in order and starts again", wants: 1, lake: true, broker: true, during: breakBroker(false, 0)},
-	{name: "broker-kill", group: "broker", what: "kill -9 of the broker, which starts again at once", wants: 1, lake: true, broker: true, during: breakBroker(true, 0)},
-	{name: "broker-away", group: "broker", what: "kill -9 of the broker, which stays away for longer than sessions and transactions last", wants: 1, lake: true, broker: true, during: breakBroker(true, 1.5)},
 	{name: "broker-freeze", group: "broker", what: "SIGSTOP of the broker for longer than sessions and transactions last", wants: 1, lake: true, broker: true, during: freezeBroker},
+	// Kafka 4.3 itself may lose a transaction's marker there: docs/correctness.md.
+	{name: "broker-kill", group: "hanging", long: true, what: "kill -9 of the broker, which starts again at once", wants: 1, lake: true, broker: true, during: breakBroker(true, 0)},
+	{name: "broker-away", group: "hanging", long: true, what: "kill -9 of the broker, which stays away for longer than sessions and transactions last", wants: 1, lake: true, broker: true, during: breakBroker(true, 1.5)},
 }
 
 func breakBroker(kill bool, sessions float64) func(context.Context, *run) error {
@@ -19,7 +20,6 @@ func breakBroker(kill bool, sessions float64) func(context.Context, *run) error 
 		if err := r.midway(ctx); err != nil {
 			return err
 		}
-		r.note(r.all()...)
 		k := r.cluster
 		if kill {
 			k.proc.Kill()
@@ -27,6 +27,7 @@ func breakBroker(kill bool, sessions float64) func(context.Context, *run) error 
 			k.proc.Stop()
 		}
 		<-k.proc.Ended()
+		r.note(r.all()...)
 		if err := r.pause(ctx, time.Duration(sessions*float64(r.session))); err != nil {
 			return err
 		}

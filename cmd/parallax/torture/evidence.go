@@ -22,11 +22,11 @@ const readStall = 20 * time.Second
 
 // evidence gathers what the run left.
 func (r *run) evidence(ctx context.Context) (*check.Evidence, error) {
-	f, err := view.Parse("views.yaml", []byte(views))
+	f, err := view.Parse("views.yaml", []byte(r.views))
 	if err != nil {
 		return nil, err
 	}
-	e := &check.Evidence{Views: f, Topics: r.topics, Bound: r.bound(), Retried: r.row.broker}
+	e := &check.Evidence{Views: f, Topics: r.topics, Bound: r.bound(), Retried: r.row.broker, Tame: r.row.tame}
 	if err := r.readTopics(ctx, e); err != nil {
 		return nil, err
 	}
@@ -54,6 +54,8 @@ func (r *run) readTopics(ctx context.Context, e *check.Evidence) error {
 	for p := range all {
 		all[p] = int32(p)
 	}
+	ctx, cancel := context.WithTimeout(ctx, drainFor) // Kafka may just have come back
+	defer cancel()
 	places := map[string]*check.Topic{
 		r.topics.Events: &e.Events, r.topics.Results: &e.Results, r.topics.Excluded: &e.Excluded,
 		r.topics.DeadLetters: &e.DeadLetters, r.topics.Changelog: &e.Changelog,

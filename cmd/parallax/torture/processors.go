@@ -311,7 +311,7 @@ func onStart(name string) (before, during func(context.Context, *run) error) {
 		if err := killOne(ctx, r); err != nil {
 			return err
 		}
-		return r.armMissing(ctx, fmt.Sprintf("%s=kill@%d", name, 1+r.rng.IntN(2)))
+		return r.armMissing(ctx, name+"=kill")
 	}
 }
 

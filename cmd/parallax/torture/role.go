@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"parallax.example/cmd/parallax/child"
+	"parallax.example/internal/config"
 	"parallax.example/internal/failpoint"
 )
 
 // role is a started program.
 type role struct {
 	name   string
+	args   []string
 	proc   *child.Process
 	log    string // path of what it printed
 	doomed bool   // its end is no surprise
@@ -24,8 +26,11 @@ type role struct {
 
 // start starts a program: a command line of parallax. armed are its failpoints.
 func (r *run) start(name, armed string, args ...string) error {
+	if r.roles[name] != nil {
+		panic("BUG: " + name + " is started twice")
+	}
 	r.started[name]++
-	o := &role{name: name, log: r.in("logs", fmt.Sprintf("%s.%d.log", name, r.started[name])), doomed: armed != ""}
+	o := &role{name: name, args: args, log: r.in("logs", fmt.Sprintf("%s.%d.log", name, r.started[name])), doomed: armed != ""}
 	out, err := os.Create(o.log)
 	if err != nil {
 		return fmt.Errorf("cannot start the %s: %w", name, err)
@@ -102,20 +107,32 @@ func (r *run) pause(ctx context.Context, d time.Duration) error {
 	return r.await(ctx, "time", d+time.Minute, func() bool { return !time.Now().Before(end) })
 }
 
-// surprise is a program that ended with an error and was not meant to.
+// surprise is a program that ended with an error and was not meant to. While
+// Kafka itself is broken a program may give up with a message, and is started
+// again, as whoever runs it would.
 func (r *run) surprise() error {
 	for name, o := range r.roles {
-		if !o.doomed && o.over() && o.proc.Err() != nil {
-			return fmt.Errorf("the %s ended by itself: %w: %s", name, o.proc.Err(), o.last())
+		if o.doomed || !o.over() || o.proc.Err() == nil {
+			continue
 		}
+		if told := config.Told(0); r.row.broker && errors.As(o.proc.Err(), &told) && told.ExitCode() == config.ExitCannot && r.started[name] < mostStarts {
+			delete(r.roles, name)
+			if err := r.start(name, "", o.args...); err != nil {
+				return err
+			}
+			continue
+		}
+		return fmt.Errorf("the %s ended by itself: %w: %s", name, o.proc.Err(), o.last())
 	}
 	return nil
 }
 
+// mostStarts is how often a program is started in a run in which Kafka breaks.
+const mostStarts = 20
+
 // ended waits for the end of a program, however it ends.
 func (r *run) ended(ctx context.Context, name string) error {
-	o := r.roles[name]
-	if err := r.await(ctx, "the end of "+name, 2*drainFor, o.over); err != nil {
+	if err := r.await(ctx, "the end of "+name, 2*drainFor, func() bool { return r.roles[name].over() }); err != nil {
 		return err
 	}
 	delete(r.roles, name)
@@ -125,9 +142,11 @@ func (r *run) ended(ctx context.Context, name string) error {
 // finish waits for the regular end of a program.
 func (r *run) finish(ctx context.Context, name string) error {
 	o := r.roles[name]
-	if err := r.ended(ctx, name); err != nil {
+	// Where it may be started again, only a regular end is one.
+	if err := r.await(ctx, "the end of "+name, 2*drainFor, func() bool { o = r.roles[name]; return o.over() && (o.proc.Err() == nil || o.doomed) }); err != nil {
 		return err
 	}
+	delete(r.roles, name)
 	if err := o.proc.Err(); err != nil {
 		return fmt.Errorf("the %s failed: %w: %s", name, err, o.last())
 	}

@@ -31,11 +31,15 @@ type run struct {
 	commit       time.Duration
 	batch        int
 	session      time.Duration
+	patience     time.Duration // until everything is answered
 	transaction  time.Duration
 	events       int
 	lasts        time.Duration // how long the load is sent
 	started      map[string]int
 	roles        map[string]*role
+	views        string
+	load         func(path string) error
+	notes        []string // of what was measured
 	hits         []hit
 	armed        bool // a program was started with failpoints
 	tail         *tail
@@ -59,16 +63,23 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 		h = (h ^ uint64(b)) * 1099511628211
 	}
 	rng := rand.New(rand.NewPCG(seed, h))
-	session := config.session()
-	return &run{
+	session, patience := config.session(), drainFor
+	if r.broker {
+		// A broker takes many seconds to come back; who gives up sooner only starts
+		// again and again.
+		session, patience = max(session, 6*time.Second), 4*drainFor
+	}
+	o := &run{
 		row: r, seed: seed, rng: rng, cluster: c, admin: admin, dir: dir,
 		processors: 2 + rng.IntN(2), static: rng.IntN(2) == 0,
 		commit:  []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond}[rng.IntN(3)],
 		batch:   []int{20, 200, 65536}[rng.IntN(3)],
-		session: session, transaction: max(session*6/10, time.Second),
+		session: session, patience: patience, transaction: max(session*6/10, time.Second),
 		events: config.Events, lasts: streamFor + time.Duration(max(0, config.Events-10_000))*100*time.Microsecond,
-		started: map[string]int{}, roles: map[string]*role{},
+		started: map[string]int{}, roles: map[string]*role{}, views: views,
 	}
+	o.load = func(path string) error { return writeLoad(path, seed, o.events, o.lasts) }
+	return o
 }
 
 func (r *run) in(names ...string) string { return filepath.Join(append([]string{r.dir}, names...)...) }
@@ -77,17 +88,20 @@ func (r *run) in(names ...string) string { return filepath.Join(append([]string{
 // which is a violation as any other.
 func (r *run) do(ctx context.Context) (report *check.Report, err error) {
 	defer r.killAll()
+	if r.row.plan != nil {
+		r.row.plan(r)
+	}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if r.tail != nil {
+			_ = r.tail.stop() // a failure was told by await
+		}
+	}()
 	if r.row.whole != nil {
 		return r.row.whole(ctx, r)
 	}
-	defer func() {
-		if r.tail != nil {
-			_ = r.tail.stop() // a failure was told by wait
-		}
-	}()
 	if err := r.stream(ctx); err != nil {
 		return nil, err
 	}
@@ -112,10 +126,10 @@ func (r *run) prepare(ctx context.Context) error {
 			return fmt.Errorf("cannot make the run's folder: %w", err)
 		}
 	}
-	if err := os.WriteFile(r.in("views.yaml"), []byte(views), 0o644); err != nil {
+	if err := os.WriteFile(r.in("views.yaml"), []byte(r.views), 0o644); err != nil {
 		return fmt.Errorf("cannot write the views: %w", err)
 	}
-	if err := writeLoad(r.in("load.parquet"), r.seed, r.events, r.lasts); err != nil {
+	if err := r.load(r.in("load.parquet")); err != nil {
 		return err
 	}
 	r.prefix = fmt.Sprintf("t%d-%d", os.Getpid(), r.cluster.number.Add(1))
@@ -133,15 +147,8 @@ func (r *run) stream(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for i := range r.processors {
-		if err := r.startProcessor(i); err != nil {
-			return err
-		}
-	}
-	if r.row.lake {
-		if err := r.startIngest("ingest"); err != nil {
-			return err
-		}
+	if err := r.heal(); err != nil {
+		return err
 	}
 	if err := r.startGenerator(); err != nil {
 		return err
@@ -157,7 +164,7 @@ func (r *run) stream(ctx context.Context) (err error) {
 	return r.drain(ctx)
 }
 
-// heal starts again whatever should run and does not.
+// heal starts whatever should run and does not.
 func (r *run) heal() error {
 	for i := range r.processors {
 		if r.roles[processor(i)] == nil {
@@ -174,18 +181,22 @@ func (r *run) heal() error {
 
 // drain waits until everything is sent and answered, and ends the processors.
 func (r *run) drain(ctx context.Context) error {
-	if err := r.finish(ctx, "generator"); err != nil {
-		return err
+	if r.roles["generator"] != nil {
+		if err := r.finish(ctx, "generator"); err != nil {
+			return err
+		}
 	}
 	all := make([]int32, partitions)
 	for p := range all {
 		all[p] = int32(p)
 	}
-	ends, err := r.admin.Offsets(ctx, r.topics.Events, all)
+	soon, cancel := context.WithTimeout(ctx, drainFor) // Kafka may just have come back
+	defer cancel()
+	ends, err := r.admin.Offsets(soon, r.topics.Events, all)
 	if err != nil {
 		return err
 	}
-	if err := r.await(ctx, "the processors to answer everything", drainFor, func() bool {
+	if err := r.await(ctx, "the processors to answer everything", r.patience, func() bool {
 		next := r.tail.committed()
 		return !slices.ContainsFunc(ends, func(o kafka.Offsets) bool { return next[o.Partition] < o.High })
 	}); err != nil {

@@ -16,9 +16,9 @@ import (
 // records sees, and when.
 type tail struct {
 	topics kafka.Topics
-	reader *kafka.Reader
 	cancel context.CancelFunc
 	done   chan struct{}
+	close  func() error // of the reader, once
 
 	mu      sync.Mutex
 	seen    map[string][]check.Record
@@ -46,7 +46,7 @@ func follow(config kafka.Config, topics kafka.Topics) (*tail, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	t := &tail{topics: topics, reader: reader, cancel: cancel, done: make(chan struct{}), seen: map[string][]check.Record{}}
+	t := &tail{topics: topics, cancel: cancel, done: make(chan struct{}), close: sync.OnceValue(reader.Close), seen: map[string][]check.Record{}}
 	go func() {
 		defer close(t.done)
 		for ctx.Err() == nil {
@@ -85,7 +85,7 @@ func record(b *kafka.Batch, i int) check.Record {
 func (t *tail) stop() error {
 	t.cancel()
 	<-t.done
-	return cmp.Or(t.err, t.reader.Close())
+	return cmp.Or(t.err, t.close())
 }
 
 // failure is why the reader ended.

@@ -80,10 +80,10 @@ func Run(ctx context.Context, c Config, d Deps) error {
 func (t *torture) jobs() (together, alone []job, left []*row) {
 	for i := range matrix {
 		r := &matrix[i]
-		if len(t.config.Fault) > 0 && !slices.Contains(t.config.Fault, r.name) && !slices.Contains(t.config.Fault, r.group) {
+		if len(t.config.Fault) == 0 && r.long || len(t.config.Fault) > 0 && !slices.Contains(t.config.Fault, r.name) && !slices.Contains(t.config.Fault, r.group) {
 			continue
 		}
-		if r.broker && t.cluster.restart == nil {
+		if r.broker && t.cluster.restart == nil { // it is told, not passed
 			left = append(left, r)
 			continue
 		}
@@ -153,6 +153,9 @@ func (t *torture) one(ctx context.Context, j job) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.outcomes = append(t.outcomes, o)
+	for _, note := range o.Notes {
+		t.deps.Tell(r.String() + ": " + note + "\n")
+	}
 	if len(o.Violations) > 0 {
 		t.deps.Tell(o.failure(t.again(j), r.dir))
 		return nil

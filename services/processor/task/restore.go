@@ -121,8 +121,11 @@ func (l *Loop) committed(partitions []int32) ([]position, error) {
 	for {
 		answer, err := l.consumer.Committed(partitions, time.Second)
 		if err != nil {
-			if !kafka.Transient(err) || !time.Now().Before(deadline) {
+			if !kafka.Transient(err) {
 				return nil, err
+			}
+			if !time.Now().Before(deadline) {
+				return nil, fmt.Errorf("%w; if it stays so while Kafka answers, a transaction that commits these offsets never ended: find it with kafka-transactions.sh find-hanging", err)
 			}
 			select { // some failures come at once
 			case <-l.ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"parallax.example/internal/event"
@@ -320,6 +321,35 @@ func TestWeakerGuaranteesRefuse(t *testing.T) {
 			var stop *task.Stop
 			if !errors.As(err, &stop) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("ended with: %v", err)
+			}
+		})
+	}
+}
+
+// Whichever step fails, again and again, at least once loses nothing, and counts
+// nothing twice that has an id.
+func TestAtLeastOnceLosesNothing(t *testing.T) {
+	for _, step := range []task.Step{task.Begun, task.FirstProduced, task.Produced, task.OffsetsSent, task.Committed} {
+		t.Run(string(step), func(t *testing.T) {
+			l := newLab(t)
+			l.steady(400, true)
+			c := l.config("slot-0")
+			c.Guarantee = task.AtLeastOnce
+			var hits atomic.Int32
+			c.Probe = func(s task.Step, _ int32) error {
+				if s == step && hits.Add(1)%4 == 0 {
+					return errors.New("no answer")
+				}
+				return nil
+			}
+			r := l.start(c)
+			l.await("the end", l.drained(r), r)
+			r.stop()
+			if events, _ := l.counted(); events != partitions*400 {
+				t.Errorf("%d events are counted", events)
+			}
+			if r.total(recreated) == 0 {
+				t.Error("nothing failed")
 			}
 		})
 	}

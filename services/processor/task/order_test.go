@@ -127,7 +127,7 @@ func TestRebuildOfALargeStateBesideARunningProcessor(t *testing.T) {
 	c := l.config("")
 	loads := 0
 	c.Probe = func(s task.Step, _ int32) error {
-		if s == task.Taken {
+		if s == task.Moving {
 			loads++
 			time.Sleep(1500 * time.Millisecond) // not a wait: this is the load
 		}

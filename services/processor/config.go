@@ -17,7 +17,7 @@ type Config struct {
 	Instance    string `placeholder:"NAME" help:"Name of this processor, unique in the group and kept over restarts, so that it gets its partitions back at once. Empty: a new member each time."`
 
 	Profile        string        `default:"balanced" enum:"latency,balanced,throughput" help:"What to be good at: latency commits a closed window at once and all else each 10ms, balanced each 100ms, throughput each 500ms. It is the default of the four flags that follow, where they are 0."`
-	CommitInterval time.Duration `placeholder:"D" help:"How long a transaction collects input; answers are visible after it. By profile: 10ms (100ms where all views are final only), 100ms, 500ms."`
+	CommitInterval time.Duration `placeholder:"D" help:"How long a transaction collects input; answers are visible after it (a closed window does not wait for it in profile latency). By profile: 10ms (100ms where all views are final only), 100ms, 500ms."`
 	BatchRecords   int           `placeholder:"N" help:"Input records after which a transaction is committed sooner. By profile: 8192, 65536, 262144."`
 	FetchWait      time.Duration `placeholder:"D" help:"How long a broker may hold back a fetch that would be empty. By profile: 20ms, 20ms, 50ms."`
 	Linger         time.Duration `placeholder:"D" help:"How long output may wait to be sent together; a commit sends at once. By profile: 1ms, 5ms, 20ms."`

@@ -58,6 +58,9 @@ func (r *run) died(ctx context.Context, name string, patience time.Duration) err
 	if err := r.await(ctx, name+" to die at its failpoint", patience, o.over); err != nil {
 		return err
 	}
+	if o.proc.Err() == nil {
+		return fmt.Errorf("the %s came to its regular end before its failpoint", name)
+	}
 	at := time.Now()
 	if list := r.firings(); len(list) > 0 {
 		at = list[len(list)-1].Time

@@ -30,7 +30,7 @@ test: ## all tests, with the race detector; those at the border to C with its ow
 	GOEXPERIMENT=cgocheck2 go test -parallel 8 -run 'Paths|ProduceAll|Sender|Metadata|Transaction' parallax.example/internal/kafka # no Go pointer is left in C
 
 mutants: ## each known bug is switched on, and its check must fail
-	go test -count=1 -tags mutants -v -run 'Mutant' parallax.example/internal/failpoint parallax.example/integration/mutants
+	go test -count=1 -tags mutants -v -run 'Mutant' parallax.example/internal/failpoint parallax.example/integration/mutants parallax.example/services/processor/sim
 
 torture: ## the fault matrix, about ten minutes; ARGS="--fault kill --seeds 50" chooses
 	go build -o bin/parallax parallax.example/cmd/parallax

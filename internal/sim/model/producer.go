@@ -263,7 +263,7 @@ func (p *Producer) SendOffsets(_ string, positions []kafka.Committed, member kaf
 			return p.trouble
 		},
 		Try: func() (bool, error) {
-			if !p.open {
+			if !p.open || p.closed {
 				p.world().Fail("offsets of %s outside a transaction", p.config.ID)
 			}
 			if err := p.failed(); err != nil {
@@ -319,7 +319,7 @@ func (p *Producer) Commit() error {
 	err := p.client.process.Do(sim.Call{
 		Name: p.name + "commit", Ready: p.ready, Lost: p.unknown("commit"), Sent: p.sent(epoch, true),
 		Try: func() (bool, error) {
-			if !p.open {
+			if !p.open || p.closed {
 				p.world().Fail("commit of %s outside a transaction", p.config.ID)
 			}
 			if err := p.failed(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"parallax.example/internal/event"
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/view"
 )
 
@@ -210,6 +211,9 @@ func (e *Engine) takeTotals(m *metaRecord) {
 
 // settle takes over what m alone holds, and begins from there.
 func (e *Engine) settle(m *metaRecord) {
+	if failpoint.Mutant("processor/watermark-lost") {
+		m.Watermark, m.believed, m.ahead = NoWatermark, NoWatermark, nil
+	}
 	e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead = m.Watermark, m.believed, m.seen, m.ahead
 	e.topicID, e.partitions = m.TopicID, m.Partitions
 	for i := range e.views {

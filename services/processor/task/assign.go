@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 )
 
@@ -19,6 +20,9 @@ func (l *Loop) assigned(partitions []int32) ([]int64, error) {
 	if err := l.alone(partitions[0]); err != nil {
 		return nil, err
 	}
+	if failpoint.Mutant("processor/ids-late") {
+		return l.assignedLate(partitions)
+	}
 	// 1. Take the transactional ids: what a dead owner left open is aborted now.
 	if err := l.takeIDs(partitions); err != nil {
 		return nil, err
@@ -30,13 +34,31 @@ func (l *Loop) assigned(partitions []int32) ([]int64, error) {
 		return nil, err
 	}
 	// 7. Begin at exactly these offsets.
+	offsets := l.adopt(partitions, restored)
+	l.config.Log.Info("partitions taken over", "partitions", partitions, "offsets", offsets, "took", time.Since(began).Round(time.Millisecond), "restore", time.Since(taken).Round(time.Millisecond))
+	return offsets, nil
+}
+
+// assignedLate is the mutant that restores before it takes the ids.
+func (l *Loop) assignedLate(partitions []int32) ([]int64, error) {
+	restored, err := l.restore(partitions)
+	if err == nil {
+		err = l.takeIDs(partitions)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.adopt(partitions, restored), nil
+}
+
+// adopt gives the tasks their states, and says where to read on.
+func (l *Loop) adopt(partitions []int32, restored []state) []int64 {
 	offsets := make([]int64, len(partitions))
 	for i, p := range partitions {
 		l.tasks[p].adopt(restored[i])
 		offsets[i] = restored[i].committed.offset
 	}
-	l.config.Log.Info("partitions taken over", "partitions", partitions, "offsets", offsets, "took", time.Since(began).Round(time.Millisecond), "restore", time.Since(taken).Round(time.Millisecond))
-	return offsets, nil
+	return offsets
 }
 
 // alone looks, before this process has done anything, whether another deployment

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 )
 
@@ -22,6 +23,9 @@ type outcome struct {
 func (t *task) offer() error {
 	start := time.Now()
 	t.engine.Flush(&t.out)
+	if failpoint.Mutant("processor/merged-early") {
+		t.engine.Commit()
+	}
 	member, err := t.complete()
 	if err != nil {
 		return t.failed(err)
@@ -42,10 +46,7 @@ func (t *task) complete() (member kafka.GroupMetadata, err error) {
 	if err := t.loop.probe(Produced, t.partition); err != nil {
 		return member, err
 	}
-	if t.loop.consumer.Lost() {
-		return member, errNotOwner
-	}
-	if member, err = t.loop.consumer.Metadata(); err != nil {
+	if member, err = t.member(); err != nil {
 		return member, errors.Join(errNotOwner, err)
 	}
 	t.attempt.transaction = t.engine.Transaction() + 1
@@ -56,10 +57,25 @@ func (t *task) complete() (member kafka.GroupMetadata, err error) {
 	return member, nil
 }
 
+// member proves that this process is a member of the group.
+func (t *task) member() (kafka.GroupMetadata, error) {
+	if failpoint.Mutant("processor/unfenced") {
+		return kafka.GroupMetadata{}, nil
+	}
+	if t.loop.consumer.Lost() {
+		return kafka.GroupMetadata{}, errNotOwner
+	}
+	return t.loop.consumer.Metadata()
+}
+
 // tryCommit is the flight. It changes nothing of the task.
 func (t *task) tryCommit(member kafka.GroupMetadata) error {
+	next := t.attempt.offset
+	if failpoint.Mutant("processor/last-offset") {
+		next--
+	}
 	err := t.producer.SendOffsets(t.loop.config.Topics.Events,
-		[]kafka.Committed{{Partition: t.partition, Offset: t.attempt.offset, Metadata: t.attempt.metadata()}}, member)
+		[]kafka.Committed{{Partition: t.partition, Offset: next, Metadata: t.attempt.metadata()}}, member)
 	if err != nil {
 		return err
 	}
@@ -82,7 +98,7 @@ func (t *task) land() error {
 	}
 	t.settled()
 	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Commits.add(o.took) })
-	if t.producer.Suspect() {
+	if t.producer.Suspect() && !failpoint.Mutant("processor/doubtful-commit") {
 		// A late request of this transaction could hit the next one. A new
 		// producer has a new epoch, which it cannot.
 		return t.recreate()
@@ -95,6 +111,7 @@ func (t *task) land() error {
 // owner may already be reading the same input again.
 func (t *task) abandon(lost bool) {
 	switch {
+	case t.flying && failpoint.Mutant("processor/flight-left"):
 	case t.flying:
 		o := <-t.outcome
 		t.flying = false

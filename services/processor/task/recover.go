@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/services/processor/engine"
 )
@@ -36,7 +37,7 @@ func (t *task) failed(cause error) error {
 	t.loop.config.Log.Warn("transaction failed", "partition", t.partition, "outcome", outcome.String(), "offset", t.committed.offset, "error", cause)
 	if outcome == kafka.Abort {
 		err := t.producer.Abort()
-		if err == nil && !t.producer.Suspect() {
+		if err == nil && (!t.producer.Suspect() || failpoint.Mutant("processor/doubtful-abort")) {
 			return t.rolledBack()
 		}
 		if err == nil {
@@ -114,6 +115,11 @@ func (t *task) recreate() error {
 		return err
 	}
 	switch {
+	case failpoint.Mutant("processor/unknown-is-lost"):
+		return t.rolledBack()
+	case failpoint.Mutant("processor/unknown-is-committed") && t.offered:
+		t.settled()
+		return t.seek()
 	case t.offered && found[0] == t.attempt:
 		t.settled()
 		return t.seek() // what a fenced task was given is dropped

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/services/processor/engine"
 )
@@ -43,6 +44,9 @@ func (l *Loop) restore(partitions []int32) ([]state, error) {
 // committed ones. A member that took long may have lost its partitions, and their
 // new owner gone on between the two readings: then nothing is wrong.
 func (l *Loop) moved(partitions []int32, committed []position) ([]position, bool) {
+	if failpoint.Mutant("processor/read-once") {
+		return nil, false
+	}
 	now, err := l.committed(partitions)
 	return now, err == nil && !slices.Equal(now, committed)
 }
@@ -95,6 +99,9 @@ func (l *Loop) readChangelog(partitions []int32, committed []position) ([]state,
 		e.SetFloor(l.floor)
 		states[i] = state{committed[i], e}
 		ranges[i] = kafka.Range{Topic: topics.Changelog, Partition: p, From: ends[i].Earliest, To: ends[i].High}
+		if failpoint.Mutant("processor/stable-end") {
+			ranges[i].To = ends[i].Stable
+		}
 		index[p] = i
 	}
 	err = l.config.Kafka.ReadTo(l.ctx, kafka.ReaderConfig{Keys: true}, ranges, l.config.RestoreStall, func(b *kafka.Batch) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/services/processor/engine"
 )
@@ -193,7 +194,9 @@ func (t *task) due(now time.Time) bool {
 
 // settled makes the transaction's changes part of the state: it is committed.
 func (t *task) settled() {
-	t.engine.Commit()
+	if !failpoint.Mutant("processor/merged-early") {
+		t.engine.Commit()
+	}
 	t.loop.worked = true
 	t.committed, t.failing = t.attempt, time.Time{}
 	t.reset()
@@ -203,9 +206,14 @@ func (t *task) settled() {
 
 // rolledBack goes back to the last commit: it was not committed.
 func (t *task) rolledBack() error {
-	t.engine.Rollback()
+	if !failpoint.Mutant("processor/state-kept") {
+		t.engine.Rollback()
+	}
 	t.reset()
 	t.loop.config.Counters.edit(t.partition, func(n *Counts) { n.Aborts++ })
+	if failpoint.Mutant("processor/no-seek") {
+		return nil
+	}
 	return t.seek()
 }
 

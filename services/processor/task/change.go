@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,14 +32,6 @@ type change struct {
 	// rebuilt gives the engine with the views that the state lacks, at offset next;
 	// without it, or if it gives nil, they begin empty.
 	rebuilt func(partition int32, next int64) (*engine.Engine, error)
-}
-
-// marker is the value of parallax.markers that tells of a changed view.
-type marker struct {
-	Kind      string `json:"kind"` // view-reset, view-rebuilt, view-dropped
-	View      string `json:"view"` // name@hash
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"` // the first one that the view counts by the new definition as it comes
 }
 
 // Reset makes the named views of c.Views begin anew, empty, with the next record
@@ -276,27 +267,6 @@ func (c *change) attemptAt(p int32, producer Producer, committed []position) (bo
 		err = t.tryCommit(member)
 	}
 	return err == nil, err
-}
-
-func (c *change) markers(p int32, offset int64, differ *engine.ViewsError) (values [][]byte) {
-	add := func(kind, id string) {
-		text, err := json.Marshal(marker{kind, id, p, offset})
-		if err != nil {
-			panic("BUG: a marker is not JSON: " + err.Error())
-		}
-		values = append(values, text)
-	}
-	for _, id := range differ.File {
-		if !slices.Contains(differ.State, id) {
-			add(c.kind, id)
-		}
-	}
-	for _, id := range differ.State {
-		if name, _, _ := strings.Cut(id, "@"); slices.Contains(differ.Gone, name) {
-			add("view-dropped", id)
-		}
-	}
-	return values
 }
 
 // Refusal says that a command cannot be carried out as it was given; nothing

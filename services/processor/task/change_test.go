@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,7 +39,12 @@ func (l *lab) within() context.Context {
 // ask changes the views that are asked from now on.
 func (l *lab) ask(text string) { l.views, l.changed = l.parse(text), true }
 
-func (l *lab) markers() (list []string) {
+// markers are those of changes that were made.
+func (l *lab) markers() []string {
+	return slices.DeleteFunc(l.allMarkers(), func(m string) bool { return strings.HasPrefix(m, "view-rebuilding ") })
+}
+
+func (l *lab) allMarkers() (list []string) {
 	l.t.Helper()
 	ends, err := l.admin().Offsets(l.t.Context(), l.topics.Markers, []int32{0})
 	must(l.t, err)
@@ -138,6 +144,7 @@ func TestRebuild(t *testing.T) {
 	r := l.start(c)
 	l.await("the end", l.drained(r), r)
 	r.stop()
+	from := append([]int64(nil), l.ends...)
 	l.ask(changed)
 	must(t, task.Rebuild(l.within(), l.config(""), []string{"hourly", "visits"}, nil))
 	l.fill(2, 20, true)
@@ -149,6 +156,12 @@ func TestRebuild(t *testing.T) {
 	l.verify()
 	if m := l.markers(); len(m) != 2*partitions || !strings.HasPrefix(m[0], "view-rebuilt hourly 0@") {
 		t.Errorf("markers: %q", m)
+	}
+	begun := l.allMarkers()[:2*partitions] // before all others
+	for i, m := range begun {
+		if want := fmt.Sprintf("view-rebuilding %s %d@%d", []string{"hourly", "visits"}[i%2], i/2, from[i/2]); m != want {
+			t.Errorf("marker %d: %s, want %s", i, m, want)
+		}
 	}
 	if _, err := l.admin().Topic(t.Context(), l.topics.Changelog+".rebuild"); !errors.Is(err, kafka.ErrNoTopic) {
 		t.Errorf("the rebuild's changelog is left: %v", err)

@@ -187,6 +187,9 @@ func (r *rebuild) open(views *view.File) error {
 	if err := r.bound(); err != nil {
 		return err
 	}
+	if err := r.announce(views); err != nil {
+		return err
+	}
 	return r.side.join(r.side.assigned, r.side.revoked)
 }
 

@@ -1,9 +1,6 @@
 package task
 
 import (
-	"encoding/json"
-
-	"parallax.example/internal/kafka"
 	"parallax.example/services/processor/engine"
 )
 
@@ -26,33 +23,17 @@ type resumption struct {
 
 // resumeStates ends the loading of all states, and tells of what they go through.
 func (l *Loop) resumeStates(partitions []int32, states []state) error {
-	markers := kafka.Records{Topics: []string{l.config.Topics.Markers}}
+	var told []any
 	for i, p := range partitions {
-		told, err := l.resumeState(p, &states[i])
+		one, err := l.resumeState(p, &states[i])
 		if err != nil {
 			return err
 		}
-		if told == nil {
-			continue
+		if one != nil {
+			told = append(told, one)
 		}
-		text, err := json.Marshal(told)
-		if err != nil {
-			panic("BUG: a marker is not JSON: " + err.Error())
-		}
-		markers.Add(0, nil, text)
 	}
-	if markers.Len() == 0 {
-		return nil
-	}
-	sender, err := l.config.Kafka.Sender(kafka.SenderConfig{Timeout: l.config.TransactionTimeout})
-	if err != nil {
-		return err
-	}
-	defer sender.Close()
-	if err := sender.ProduceAll(&markers); err != nil {
-		return err
-	}
-	return sender.Flush()
+	return l.tell(told)
 }
 
 // resumeState ends the loading of one state. What no death explains is refused.

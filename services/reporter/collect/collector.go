@@ -119,8 +119,8 @@ func (k *Collector) starts(ctx context.Context) ([]kafka.Start, error) {
 	return starts, nil
 }
 
-// markers reads those that are there already: the results of a changed view can
-// be told from those of another question only by them.
+// markers reads those that are there already, so that what they explain is no
+// doubt in the meantime.
 func (k *Collector) markers(ctx context.Context) error {
 	var ranges []kafka.Range
 	for at, end := range k.old {
@@ -292,6 +292,9 @@ func (k *Collector) CatchUp(ctx context.Context, ends map[int32]int64, stall tim
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.state.Whole(); err != nil {
+		return compare.Stream{}, Timing{}, err
+	}
 	return k.state.Stream(), k.state.Timing(), nil
 }
 

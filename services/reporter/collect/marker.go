@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"parallax.example/internal/view"
 	"parallax.example/services/reporter/compare"
 )
 
@@ -17,8 +16,10 @@ type marker struct {
 	Kind      string `json:"kind"`
 	View      string `json:"view"` // view.View.ID
 	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"` // the first one that the view counts by this definition, or of the input
-	Until     int64  `json:"until"`  // the end of the input
+	// Offset is the first one that the view counts by this definition, which is
+	// unknown while it is rebuilt; or the first one of the input.
+	Offset int64 `json:"offset"`
+	Until  int64 `json:"until"` // the end of the input
 }
 
 // Marker takes one message of parallax.markers in.
@@ -34,7 +35,7 @@ func (s *State) Marker(b []byte) error {
 		}
 		s.resumed = append(s.resumed, compare.Resumption{Partition: m.Partition, From: m.Offset, Until: m.Until, Skipped: m.Kind == "skipped"})
 		return nil
-	case "view-reset", "view-rebuilt", "view-dropped":
+	case "view-reset", "view-rebuilding", "view-rebuilt", "view-dropped":
 	default:
 		return nil
 	}
@@ -42,12 +43,18 @@ func (s *State) Marker(b []byte) error {
 		return fmt.Errorf("cannot decode marker %.200q: it needs a view, a partition and an offset from 0", b)
 	}
 	s.changed[nameOf(m.View)] = true
-	if m.Kind == "view-rebuilt" {
-		at := part{m.View, m.Partition}
+	at := part{m.View, m.Partition}
+	switch m.Kind {
+	case "view-rebuilding":
+		s.rebuilding[at] = true
+	case "view-rebuilt":
+		delete(s.rebuilding, at)
 		s.rebuilt[at] = max(s.rebuilt[at], m.Offset)
-	}
-	if m.Kind == "view-reset" && s.views[m.View] != nil {
-		s.resets = append(s.resets, compare.Reset{View: m.View, Partition: m.Partition, Offset: m.Offset})
+	case "view-reset":
+		delete(s.rebuilding, at) // it was given up
+		if s.views[m.View] != nil {
+			s.resets = append(s.resets, compare.Reset{View: m.View, Partition: m.Partition, Offset: m.Offset})
+		}
 	}
 	return nil
 }
@@ -60,16 +67,17 @@ type part struct {
 
 // placement is an event in a window of a view.
 type placement struct {
-	part
-	offset int64
-	span   view.Span
+	view          *viewState
+	partition     int32
+	offset, start int64
 }
 
 // rebuilds says whether a rebuild may have said again what the view answers at an
-// offset: one was finished, and another may have gone before it, unfinished or
-// for an earlier time of the same definition.
+// offset: one is under way; or one was finished, and another may have gone before
+// it, unfinished or for an earlier time of the same definition.
 func (s *State) rebuilds(view string, partition int32, offset int64) bool {
-	return offset < s.rebuilt[part{view, partition}]
+	at := part{view, partition}
+	return s.rebuilding[at] || offset < s.rebuilt[at]
 }
 
 // repeats says whether a row may follow another one out of order: both were told
@@ -77,23 +85,11 @@ func (s *State) rebuilds(view string, partition int32, offset int64) bool {
 // left out closed once more.
 func (s *State) repeats(d disorder) bool {
 	return slices.ContainsFunc(s.resumed, func(r compare.Resumption) bool {
-		return r.Partition == d.partition && d.last >= r.From && (r.Skipped && d.last < r.Until && d.next >= r.Until || !r.Skipped && d.next >= r.From)
+		return r.Partition == d.cell.Partition && d.last.offset >= r.From && (r.Skipped && d.last.offset < r.Until && d.next.offset >= r.Until || !r.Skipped && d.next.offset >= r.From)
 	})
 }
 
 func nameOf(id string) string {
 	name, _, _ := strings.Cut(id, "@")
 	return name
-}
-
-// stranger refuses what is said of a view that nobody asks for, unless it is an
-// earlier definition of a view that was changed since.
-func (s *State) stranger(who string, id []byte) error {
-	if s.changed[nameOf(string(id))] {
-		return nil
-	}
-	return &compare.Refusal{
-		Reason: fmt.Sprintf("%s the view %q, which is not in this views.yaml", who, id),
-		Advice: "Use the views.yaml that the processor runs with, or another topic prefix.",
-	}
 }

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -18,7 +19,7 @@ type Snapshot struct {
 	Watermarks  map[int32]int64 // µs UTC, as far as committed rows tell
 	Finals      report.Latency
 	Faults      int
-	Err         error // why collecting ended early
+	Err         error // why collecting ended early, or what no marker explains so far
 }
 
 // ViewSnapshot is one view's closed windows so far.
@@ -43,7 +44,7 @@ func (k *Collector) Snapshot() Snapshot {
 	defer k.mu.Unlock()
 	s := k.state.Snapshot()
 	s.Partitions = slices.Clone(k.progress)
-	s.Err = k.err
+	s.Err = cmp.Or(k.err, s.Err)
 	return s
 }
 
@@ -51,10 +52,18 @@ func (k *Collector) Snapshot() Snapshot {
 func (s *State) Snapshot() Snapshot {
 	out := Snapshot{
 		Duplicates: s.duplicates, Stale: s.stale, DeadLetters: uint64(len(s.dead)),
-		Watermarks: maps.Clone(s.watermarks), Finals: s.finals.Report(), Faults: len(s.disorders()) + s.more,
+		Watermarks: maps.Clone(s.watermarks), Finals: s.finals.Report(), Err: s.strange(),
+		Faults: len(s.disorders()) + s.more,
+	}
+	late := map[string]result.Plain{}
+	for _, x := range s.doubled() {
+		sum := late[x.View]
+		sum.Add(x.Value)
+		late[x.View] = sum
 	}
 	for _, v := range s.ordered {
 		one := ViewSnapshot{ID: v.View.ID(), Name: v.View.Name, Words: report.WindowWords(v.View.Window), Stages: v.Stages, Total: v.Total, Late: v.Late}
+		one.Late.Merge(late[one.ID])
 		for _, start := range slices.Sorted(maps.Keys(v.Windows)) {
 			one.Windows = append(one.Windows, Window{Start: start, Agg: v.Windows[start]})
 		}

@@ -3,18 +3,15 @@ package collect
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"parallax.example/internal/event"
-	"parallax.example/internal/failpoint"
 	"parallax.example/internal/result"
 	"parallax.example/internal/view"
 	"parallax.example/services/reporter/compare"
 	"parallax.example/services/reporter/latency"
 	"parallax.example/services/reporter/report"
 )
-
-// maxFaults bounds the faults kept; the rest is only counted.
-const maxFaults = 10_000
 
 // State is what the stream has said so far. It knows nothing of Kafka, so that
 // tests can feed it; it is not safe for concurrent use.
@@ -25,15 +22,20 @@ type State struct {
 	final    map[result.Cell]compare.Final
 	excluded []compare.Exclusion
 	dead     []compare.Dead
+	late     map[placement]bool // of excluded
 	faults   []disorder
 	more     int // faults beyond maxFaults
 	texts    map[string]string
 
-	resets  []compare.Reset
-	resumed []compare.Resumption
-	changed map[string]bool    // names of views whose definition the markers say was changed
-	rebuilt map[part]int64     // up to which offset
-	late    map[placement]bool // late ones in rebuilt views
+	resets     []compare.Reset
+	resumed    []compare.Resumption
+	changed    map[string]bool // names of views whose definition the markers say was changed
+	rebuilding map[part]bool   // begun, and neither finished nor given up
+	rebuilt    map[part]int64  // up to which offset
+
+	// What the markers have to explain, see doubts.go.
+	strangers map[string]string   // who speaks of the view, by its id
+	again     []compare.Exclusion // late placements that were there before
 
 	duplicates, stale uint64
 	watermarks        map[int32]int64
@@ -41,23 +43,6 @@ type State struct {
 	finals, updates *latency.Recorder
 	firstRow        int64 // arrival of the first row and of the last final one, ms; 0: not measured
 	lastFinal       int64
-}
-
-// disorder is a row that should not follow another one, by the offsets that
-// caused them. A marker may come later and say that it was told again.
-type disorder struct {
-	report.Fault
-	partition  int32
-	last, next int64
-}
-
-// row is the latest row of a cell, without what it says.
-type row struct {
-	end         int64
-	offset      int64
-	transaction uint64
-	ordinal     uint32
-	stage       result.Stage
 }
 
 // viewState is the running total of one view's final rows.
@@ -77,7 +62,9 @@ func NewState(f *view.File) *State {
 		final:      map[result.Cell]compare.Final{},
 		texts:      map[string]string{},
 		changed:    map[string]bool{},
+		rebuilding: map[part]bool{},
 		rebuilt:    map[part]int64{},
+		strangers:  map[string]string{},
 		late:       map[placement]bool{},
 		watermarks: map[int32]int64{},
 		finals:     newLatency("final rows", "that closed the window"),
@@ -120,7 +107,8 @@ func (s *State) Result(b []byte, arrival int64) error {
 	}
 	v := s.views[string(r.View)]
 	if v == nil {
-		return s.stranger("the stream's results answer", r.View)
+		s.stranger("the stream's results answer", r.View)
+		return nil
 	}
 	s.advance(r.Place.Partition, r.Watermark)
 	cell := result.Cell{View: v.View.ID(), Key: s.shared(r.Key), Span: r.Span, Partition: r.Place.Partition}
@@ -150,45 +138,6 @@ func (s *State) Result(b []byte, arrival int64) error {
 		recorder.Record(arrival - r.Place.Scheduled)
 	}
 	return nil
-}
-
-// follows holds a row against the one before it and notes it; what is out of
-// order is a fault. It reports whether the row is to be taken in.
-func (s *State) follows(v *viewState, cell result.Cell, r *result.Result, arrival int64) bool {
-	key := cell
-	key.Span.End = 0
-	session := v.View.Window.Kind == view.Session
-	next := row{end: cell.Span.End, offset: r.Place.Offset, transaction: r.Place.Transaction, ordinal: r.Place.Ordinal, stage: r.Stage}
-	last, known := s.rows[key]
-	switch {
-	case !session && r.Stage == result.Retracted:
-		s.fault(v.View, cell, row{offset: -1}, next, "a row of a view without sessions is retracted: "+next.String())
-		return false
-	case !known:
-		// Of what lay there before the collector, compaction drops older rows.
-		if r.Stage == result.Retracted && arrival != unmeasured {
-			s.fault(v.View, cell, row{offset: -1}, next, "what was never told is retracted: "+next.String())
-		}
-		last = &row{}
-		s.rows[key] = last
-	case next.transaction > last.transaction && next.offset <= last.offset && s.rebuilds(cell.View, cell.Partition, last.offset):
-		// Computed once more: its rows begin again.
-	case next.offset < last.offset || next.transaction < last.transaction || next.transaction == last.transaction && next.ordinal <= last.ordinal:
-		s.fault(v.View, cell, *last, next, fmt.Sprintf("%s follows %s", next, last))
-	case last.stage == result.Final || last.stage == result.Retracted:
-		s.fault(v.View, cell, *last, next, fmt.Sprintf("%s follows %s", next, last))
-		if r.Stage != result.Final {
-			return false
-		}
-	case session && r.Stage != result.Retracted && next.end < last.end:
-		s.fault(v.View, cell, *last, next, fmt.Sprintf("%s ends before %s", next, last))
-	}
-	*last = next
-	return true
-}
-
-func (r row) String() string {
-	return fmt.Sprintf("the %s row of offset %d, transaction %d.%d", r.stage, r.offset, r.transaction, r.ordinal)
 }
 
 func (v *viewState) count(s result.Stage) {
@@ -236,33 +185,37 @@ func (s *State) Exclusion(b []byte) error {
 		return fmt.Errorf("cannot decode exclusion: what it says was at %d/%d is punctuation", x.Place.Partition, x.Place.Offset)
 	}
 	s.advance(x.Place.Partition, x.Watermark)
-	if x.Cause == result.Late && s.views[string(x.View)] == nil {
-		return s.stranger("the stream left out events of", x.View)
-	}
-	if x.Cause == result.Late && s.rebuilds(string(x.View), x.Place.Partition, x.Place.Offset) {
-		one := placement{part{s.shared(x.View), x.Place.Partition}, x.Place.Offset, x.Span}
-		if s.late[one] {
-			return nil
-		}
-		s.late[one] = true
-	}
 	e := &r.Event
-	s.excluded = append(s.excluded, compare.Exclusion{
+	out := compare.Exclusion{
 		Event: compare.Event{
 			Partition: x.Place.Partition, Offset: x.Place.Offset,
 			Producer: s.shared(e.Producer), Seq: e.Seq, HasID: e.HasID,
 			Key: s.shared(e.Key), Subject: s.shared(e.Subject), Time: e.Time, Value: e.Value,
 		},
 		Cause: x.Cause, View: s.shared(x.View), Span: x.Span, Watermark: x.Watermark,
-	})
+	}
 	switch x.Cause {
 	case result.Duplicate:
 		s.duplicates++
 	case result.Stale:
 		s.stale++
 	case result.Late:
-		s.views[string(x.View)].Late.Add(e.Value)
+		v := s.views[out.View]
+		if v == nil {
+			s.stranger("the stream left out events of", x.View)
+			return nil
+		}
+		one := placement{v, x.Place.Partition, x.Place.Offset, x.Span.Start}
+		if s.late[one] {
+			if !s.rebuilds(out.View, one.partition, one.offset) {
+				s.again = append(s.again, out)
+			}
+			return nil
+		}
+		s.late[one] = true
+		v.Late.Add(e.Value)
 	}
+	s.excluded = append(s.excluded, out)
 	return nil
 }
 
@@ -286,35 +239,10 @@ func (s *State) advance(partition int32, watermark int64) {
 	}
 }
 
-func (s *State) fault(v *view.View, c result.Cell, last, next row, what string) {
-	d := disorder{partition: c.Partition, last: last.offset, next: next.offset}
-	if s.repeats(d) || failpoint.Mutant("reporter/order-unchecked") {
-		return
-	}
-	if len(s.faults) == maxFaults {
-		s.more++
-		return
-	}
-	start, end, partition := report.Time(c.Span.Start), report.Time(c.Span.End), c.Partition
-	d.Fault = report.Fault{Check: "stream-order", What: what,
-		View: v.Name, Key: c.Key, Start: &start, End: &end, Partition: &partition}
-	s.faults = append(s.faults, d)
-}
-
-// disorders are the faults that no marker has explained by now.
-func (s *State) disorders() (list []report.Fault) {
-	for _, d := range s.faults {
-		if !s.repeats(d) {
-			list = append(list, d.Fault)
-		}
-	}
-	return list
-}
-
-// Stream returns what the comparison needs. The lists are the state's own:
-// take nothing more in while they are in use.
+// Stream returns what the comparison needs, if Whole has no objection. The lists
+// are the state's own: take nothing more in while they are in use.
 func (s *State) Stream() compare.Stream {
-	out := compare.Stream{Final: s.final, Exclusions: s.excluded, Dead: s.dead, Stages: map[string]report.Stages{}, Resets: s.resets, Resumed: s.resumed, Faults: s.disorders()}
+	out := compare.Stream{Final: s.final, Exclusions: append(slices.Clip(s.excluded), s.doubled()...), Dead: s.dead, Stages: map[string]report.Stages{}, Resets: s.resets, Resumed: s.resumed, Faults: s.disorders()}
 	for id, v := range s.views {
 		out.Stages[id] = v.Stages
 	}

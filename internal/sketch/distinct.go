@@ -106,6 +106,9 @@ func maxBytes(a, b uint32) uint32 {
 // Reset empties d and keeps its memory.
 func (d *Distinct) Reset() { d.words = d.words[:0] }
 
+// Memory returns how many bytes d has beside itself, in use or kept.
+func (d *Distinct) Memory() int { return 4 * cap(d.words) }
+
 // Append appends the canonical bytes of d: for each register that is not 0, in
 // their order, one varint in its shortest form, the number of zero registers
 // since the one before times 64, plus the rank. That is at most 4,096 bytes,

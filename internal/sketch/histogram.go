@@ -56,6 +56,9 @@ func (h *Histogram) Merge(o *Histogram) {
 // Reset empties h and keeps its memory.
 func (h *Histogram) Reset() { h.words = h.words[:0] }
 
+// Memory returns how many bytes h has beside itself, in use or kept.
+func (h *Histogram) Memory() int { return 8 * cap(h.words) }
+
 // Count returns how many values h holds. It cannot overflow: fewer than 2^13
 // buckets count to 2^51.
 func (h *Histogram) Count() uint64 {

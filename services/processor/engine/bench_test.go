@@ -216,10 +216,11 @@ func cpu() time.Duration {
 
 // Apply allocates nothing per event once the state has its size.
 func TestApplyAllocatesNothing(t *testing.T) {
+	const days = "  - {name: days, window: {hopping: 24h, every: 1h}, lateness: 1h, emit: final}\n"
 	for _, form := range forms {
 		f := newFlights(form.encode)
 		batches := f.batches(300)
-		e := engine.New(parse(t, defaultViews), "events", 0)
+		e := engine.New(parse(t, defaultViews+days), "events", 0)
 		var out engine.Output
 		i := 0
 		step := func() {

@@ -36,5 +36,6 @@
 // producer (512 bytes for 4096 of them), and with the number of producers ever
 // seen (some dozens of bytes each, kept for ever: without its largest seq a
 // producer's old events could not be called stale). SetLimit bounds keys and
-// producers. Memory that was freed is used again, not returned.
+// producers. Memory that was freed is used again, not returned; of the running sums
+// of large windows only as much is kept as is in use.
 package engine

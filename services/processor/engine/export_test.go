@@ -72,8 +72,12 @@ func (v *viewState) agg(id uint32) result.Agg {
 // is to be called outside of transactions.
 func (e *Engine) Dump() string {
 	var b strings.Builder
+	stats := e.Stats()
+	for i := range e.views {
+		stats.Bytes -= e.RunBytes(i) // no part of the state
+	}
 	fmt.Fprintf(&b, "next %d transaction %d source %q %d\nclock %d %d %d %v\nstats %+v\n",
-		e.next, e.transaction, e.topicID, e.partitions, e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead, e.Stats())
+		e.next, e.transaction, e.topicID, e.partitions, e.clock.watermark, e.clock.believed, e.clock.seen, e.clock.ahead, stats)
 	refs, known := map[uint32]int32{}, e.keys.len()
 	closeAt := int64(math.MaxInt64)
 	for i := range e.views {
@@ -176,8 +180,9 @@ func (v *viewState) checkMilestones() {
 }
 
 func (v *viewState) checkPanes(cells int) {
-	for key, at := range v.panes.runs.of {
-		must(at == 0 || v.firsts[key] != 0, "a run of nothing")
+	v.panes.runs.check()
+	for key, one := range v.panes.runs.of {
+		must(one == nil || v.firsts[key] != 0, "a run of nothing")
 	}
 	n := 0
 	for i, p := range v.panes.list {
@@ -189,6 +194,21 @@ func (v *viewState) checkPanes(cells int) {
 	}
 	must(n == cells, "cells in panes")
 }
+
+func (r *runs) check() {
+	used, bytes := 0, uint64(0)
+	for _, one := range slices.Concat(r.of, r.spare) {
+		if one != nil {
+			used++
+			bytes += one.size()
+		}
+	}
+	must(used == r.used+len(r.spare) && len(r.spare) <= r.used, "runs lost")
+	must(bytes == r.bytes, "the memory of runs")
+}
+
+// RunBytes is what the runs of a view are counted to take.
+func (e *Engine) RunBytes(view int) uint64 { return e.views[view].panes.runs.memory() }
 
 func (d *dedup) dump() string {
 	must(len(d.touched)+len(d.marked)+len(d.dropped)+len(d.images)+len(d.refs) == 0, "undo log not empty")

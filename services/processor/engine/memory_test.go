@@ -58,6 +58,81 @@ func TestMemoryOfAMillionCells(t *testing.T) {
 	}
 }
 
+// The sums of the keys in large windows are counted with the rest, and leave with
+// the keys: what is kept for the next ones is no more than what is in use.
+func TestMemoryOfRuns(t *testing.T) {
+	const keys, panes = 2_000, 36
+	f := parse(t, "time: {believed: {count: 1, of: 1}}\nviews: [{name: a, window: {hopping: 24h, every: 1h}, lateness: 0s, emit: final, aggregates: [p50, distinct]}]")
+	before := heap()
+	e := engine.New(f, "events", 0)
+	var offset int64
+	apply := func(hour64 int64, keys int) {
+		var out engine.Output
+		var b engine.Batch
+		for k := range keys {
+			for i := range 10 {
+				b.Data = event.AppendProto(b.Data, &event.Event{Key: fmt.Appendf(nil, "key-%08d", k), Subject: fmt.Appendf(nil, "s%d", offset), Time: hour64*hour + int64(i), Value: offset % 1000})
+				b.Offsets, b.Timestamps, b.Ends = append(b.Offsets, offset), append(b.Timestamps, 0), append(b.Ends, len(b.Data))
+				offset++
+			}
+		}
+		e.MustApply(&b, &out)
+		e.Flush(&out)
+		e.Commit()
+	}
+	for h := range int64(panes) {
+		apply(h, keys)
+	}
+	full, all, runs := heap(), e.Stats().Bytes, e.RunBytes(0)
+	took := full - before
+	t.Logf("%d MiB, %d by the metric, %d of them the sums", took>>20, all>>20, runs>>20)
+	if all < took/2 || all > 2*took {
+		t.Errorf("%d MiB by the metric, but %d", all>>20, took>>20)
+	}
+	if runs < 4<<20 {
+		t.Fatalf("there are %d bytes of sums", runs)
+	}
+	for h := range int64(3) { // one key goes on alone
+		apply(panes+30+h, 1)
+	}
+	left, given := e.RunBytes(0), int64(full)-int64(heap())
+	t.Logf("left: %d bytes of sums; %d MiB were given back", left, given>>20)
+	if left > runs/50 || given < int64(runs/2) {
+		t.Errorf("of %d bytes of sums %d are left, and %d were given back", runs, left, given)
+	}
+	e.Dump() // what is counted is there
+	runtime.KeepAlive(e)
+}
+
+// A key that had very many cells in a window, and has few, does not keep the sums
+// of the many.
+func TestMemoryOfARunThatShrinks(t *testing.T) {
+	f := parse(t, "time: {believed: {count: 1, of: 1}}\nviews: [{name: a, window: {hopping: 1000s, every: 1s}, lateness: 0s, emit: final}]")
+	e := engine.New(f, "events", 0)
+	var offset int64
+	apply := func(from, to, step int64) {
+		var out engine.Output
+		var b engine.Batch
+		for at := from; at < to; at += step {
+			b.Data = event.AppendProto(b.Data, &event.Event{Key: []byte("k"), Time: at * second})
+			b.Offsets, b.Timestamps, b.Ends = append(b.Offsets, offset), append(b.Timestamps, 0), append(b.Ends, len(b.Data))
+			offset++
+		}
+		e.MustApply(&b, &out)
+		e.Flush(&out)
+		e.Commit()
+	}
+	apply(0, 2000, 1)
+	many := e.RunBytes(0)
+	apply(2000, 6000, 100)
+	few := e.RunBytes(0)
+	t.Logf("%d bytes, then %d", many, few)
+	if few == 0 || few > many/3 {
+		t.Errorf("of %d bytes of sums %d are left", many, few)
+	}
+	e.Dump()
+}
+
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()

@@ -1,6 +1,11 @@
 package engine
 
-import "parallax.example/internal/event"
+import (
+	"slices"
+	"unsafe"
+
+	"parallax.example/internal/event"
+)
 
 // A row of a window with very many panes would cost a merge for each of them,
 // and the next window has all but one of them again. So sums are kept: of a key
@@ -19,40 +24,54 @@ type run struct {
 	front sum    // of the cells after those, up to last
 	last  uint32 // a cell
 	end   int64  // its start
+
+	counted uint64 // what it takes, in runs.bytes
 }
 
-// runs are those of a view.
+// runs are those of a view. The memory of one that ends is kept for the next,
+// but of no more than there are now.
 type runs struct {
-	of   []uint32 // by key: its place in list, plus one; 0 if it has none
-	list []run
-	free []uint32
+	of    []*run // by key; nil if it has none
+	used  int    // of them
+	spare []*run
+	bytes uint64 // what all take, used and spare
 }
 
 func (r *runs) get(key uint32) *run {
-	if int(key) < len(r.of) && r.of[key] != 0 {
-		return &r.list[r.of[key]-1]
+	if int(key) < len(r.of) {
+		return r.of[key]
 	}
 	return nil
 }
 
-// make returns an empty run for a key that has none.
+// make returns the run of a key, a new one if it has none.
 func (r *runs) make(key uint32) *run {
 	if n := int(key) + 1; n > len(r.of) {
-		r.of = append(r.of, make([]uint32, n-len(r.of))...)
+		r.of = append(r.of, make([]*run, n-len(r.of))...)
 	}
-	if k := len(r.free); k > 0 {
-		r.of[key], r.free = r.free[k-1], r.free[:k-1]
+	if r.of[key] != nil {
+		return r.of[key]
+	}
+	r.used++
+	if k := len(r.spare); k > 0 {
+		r.of[key], r.spare = r.spare[k-1], r.spare[:k-1]
 	} else {
-		r.list = append(r.list, run{})
-		r.of[key] = uint32(len(r.list))
+		r.of[key] = &run{}
 	}
-	return &r.list[r.of[key]-1]
+	return r.of[key]
 }
 
 func (r *runs) drop(key uint32) {
-	if int(key) < len(r.of) && r.of[key] != 0 {
-		r.free = append(r.free, r.of[key])
-		r.of[key] = 0
+	one := r.get(key)
+	if one == nil {
+		return
+	}
+	r.of[key] = nil
+	r.used--
+	r.spare = append(r.spare, one)
+	for k := len(r.spare) - 1; k >= r.used; k-- {
+		r.bytes -= r.spare[k].counted
+		r.spare[k], r.spare = nil, r.spare[:k]
 	}
 }
 
@@ -61,6 +80,24 @@ func (r *runs) dropAll() {
 		r.drop(uint32(key))
 	}
 }
+
+// count notes what a run takes now.
+func (r *runs) count(one *run) {
+	size := one.size()
+	r.bytes += size - one.counted
+	one.counted = size
+}
+
+func (one *run) size() uint64 {
+	n := int(unsafe.Sizeof(*one)) + one.front.memory()
+	for tails, i := one.tails[:cap(one.tails)], 0; i < len(tails); i++ { // also those that are kept
+		n += int(unsafe.Sizeof(tails[i])) + tails[i].memory()
+	}
+	return uint64(n)
+}
+
+// memory is what all of them take.
+func (r *runs) memory() uint64 { return r.bytes + uint64(8*cap(r.of)) }
 
 // addToRun adds an event of a key that entered the pane with this start: to each
 // sum that reaches back so far, of which a row has one.
@@ -73,6 +110,15 @@ func (v *viewState) addToRun(key uint32, start int64, e *event.Event) {
 		if r.tails[i].start <= start {
 			v.addEvent(&r.tails[i], e)
 		}
+	}
+	v.recount(r)
+}
+
+// recount counts a run again whose sums have taken something in: with sketches
+// they grow by that.
+func (v *viewState) recount(r *run) {
+	if v.sketches != nil {
+		v.panes.runs.count(r)
 	}
 }
 
@@ -96,6 +142,7 @@ func (v *viewState) windowSum(key uint32, end int64) *sum {
 				v.sum(&r.front, at-1)
 				r.last, r.end = at-1, v.list[at-1].start
 			}
+			v.recount(r)
 			row := &v.panes.row
 			row.reset()
 			for at := first; v.list[at-1].start < r.tails[n-1].start; at = v.list[at-1].later {
@@ -105,12 +152,12 @@ func (v *viewState) windowSum(key uint32, end int64) *sum {
 			v.join(row, &r.front)
 			return row
 		}
-		v.panes.runs.drop(key)
 	}
 	return v.walkSum(key, end)
 }
 
-// walkSum is windowSum without a run; it makes one if there are many cells.
+// walkSum is windowSum by the cells alone. It makes the run anew, or ends it if
+// they are few.
 func (v *viewState) walkSum(key uint32, end int64) *sum {
 	row := &v.panes.row
 	row.reset()
@@ -120,6 +167,7 @@ func (v *viewState) walkSum(key uint32, end int64) *sum {
 		n++
 	}
 	if n < fewCells {
+		v.panes.runs.drop(key)
 		for at := first; at != v.list[last-1].later; at = v.list[at-1].later {
 			v.sum(row, at-1)
 		}
@@ -146,5 +194,9 @@ func (v *viewState) walkSum(key uint32, end int64) *sum {
 		}
 	}
 	v.join(row, group)
+	if cap(r.tails) > 2*len(r.tails) { // there were many more
+		r.tails = slices.Clone(r.tails)
+	}
+	v.panes.runs.count(r)
 	return row
 }

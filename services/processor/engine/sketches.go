@@ -45,6 +45,9 @@ func (s *sketches) reset() {
 	s.encoded = 0
 }
 
+// memory is what s has beside itself, in bytes.
+func (s *sketches) memory() int { return s.quantiles.Memory() + s.distinct.Memory() }
+
 // set makes s equal to o, in s's own memory.
 func (s *sketches) set(o *sketches) {
 	s.reset()

@@ -43,7 +43,7 @@ func (e *Engine) Stats() Stats {
 			stats.Open, each = stats.Cells, 64+8+24+16
 		}
 		// A sketch takes about four times as much as its bytes in the changelog.
-		s.Bytes += stats.Cells*each + 4*v.encoded
+		s.Bytes += stats.Cells*each + 4*v.encoded + v.panes.runs.memory()
 	}
 	return s
 }

@@ -26,7 +26,7 @@ func (r *run) evidence(ctx context.Context) (*check.Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &check.Evidence{Views: f, Topics: r.topics, Bound: r.bound(), Retried: r.row.broker, Tame: r.row.tame}
+	e := &check.Evidence{Views: f, Topics: r.topics, Bound: r.bound(), Retried: r.row.broker}
 	if err := r.readTopics(ctx, e); err != nil {
 		return nil, err
 	}

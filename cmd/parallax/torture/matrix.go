@@ -9,19 +9,16 @@ import (
 // row is one fault of the matrix.
 type row struct {
 	name  string // on the command line
-	group string // of rows: processor, generator, ingest, batch, reporter, broker, hanging, stop, long
+	group string // of rows: processor, generator, ingest, batch, reporter, broker, hanging, stop
 	what  string // what is done
 	wants int    // how often it must have happened for a run to count
 	lake  bool   // with ingest, batch and reporter, and all that they say checked
 	// broker rows break Kafka itself: they need --kafka-home and run alone.
 	broker bool
-	// long rows run only when they are named, tame ones with a load that has not
-	// everything.
-	long, tame bool
+	long   bool // runs only when it is named
 
-	// What the row does: to the run's plan, before the programs start, while the load is sent, instead
+	// What the row does: before the programs start, while the load is sent, instead
 	// of the batch's and the reporter's plain run, or instead of everything.
-	plan                            func(r *run)
 	before, during, batch, reporter func(ctx context.Context, r *run) error
 	whole                           func(ctx context.Context, r *run) (*check.Report, error)
 }
@@ -29,7 +26,7 @@ type row struct {
 // matrix is every row, in the order of the table.
 var matrix = func() []row {
 	var all []row
-	for _, part := range [][]row{controlRows, processorRows, processorPoints, generatorRows, ingestRows, batchRows, reporterRows, brokerRows, stopRows, longRows} {
+	for _, part := range [][]row{controlRows, processorRows, processorPoints, generatorRows, ingestRows, batchRows, reporterRows, brokerRows, stopRows} {
 		all = append(all, part...)
 	}
 	return all

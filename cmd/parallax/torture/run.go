@@ -39,7 +39,6 @@ type run struct {
 	roles        map[string]*role
 	views        string
 	load         func(path string) error
-	notes        []string // of what was measured
 	hits         []hit
 	armed        bool // a program was started with failpoints
 	tail         *tail
@@ -88,9 +87,6 @@ func (r *run) in(names ...string) string { return filepath.Join(append([]string{
 // which is a violation as any other.
 func (r *run) do(ctx context.Context) (report *check.Report, err error) {
 	defer r.killAll()
-	if r.row.plan != nil {
-		r.row.plan(r)
-	}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -25,12 +25,11 @@ type Outcome struct {
 	Cells      int             `json:"differing_cells"`
 	Took       time.Duration   `json:"took_ns"`
 	Violations []string        `json:"violations"`
-	Notes      []string        `json:"notes,omitempty"`
 	Again      string          `json:"again,omitempty"`
 }
 
 func outcome(r *run, report *check.Report, err error, took time.Duration) Outcome {
-	o := Outcome{Fault: r.row.name, Seed: r.seed, Fired: r.fired(), Took: took, Violations: []string{}, Notes: r.notes}
+	o := Outcome{Fault: r.row.name, Seed: r.seed, Fired: r.fired(), Took: took, Violations: []string{}}
 	if r.tail != nil {
 		o.Recoveries, _ = r.recoveries()
 	}

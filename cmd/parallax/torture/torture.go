@@ -53,9 +53,9 @@ func Run(ctx context.Context, c Config, d Deps) error {
 	if c.Seed == 0 {
 		c.Seed = 1 + rand.Uint64N(1_000_000)
 	}
-	dir := filepath.Join(c.Runs, "torture-"+d.Now().UTC().Format("20060102-150405"))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("cannot make the folder for runs: %w", err)
+	dir, err := newFolder(c.Runs, "torture-"+d.Now().UTC().Format("20060102-150405"))
+	if err != nil {
+		return err
 	}
 	k, err := openCluster(ctx, &c, dir)
 	if err != nil {
@@ -74,6 +74,24 @@ func Run(ctx context.Context, c Config, d Deps) error {
 		return err
 	}
 	return t.conclude(d.Now().Sub(began))
+}
+
+// newFolder makes a folder that nobody else has: two may begin in one second.
+func newFolder(runs, name string) (string, error) {
+	if err := os.MkdirAll(runs, 0o755); err != nil {
+		return "", fmt.Errorf("cannot make the folder for runs: %w", err)
+	}
+	dir := filepath.Join(runs, name)
+	for n := 2; ; n++ {
+		err := os.Mkdir(dir, 0o755)
+		if err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return "", fmt.Errorf("cannot make the folder for runs: %w", err)
+		}
+		dir = filepath.Join(runs, fmt.Sprintf("%s-%d", name, n))
+	}
 }
 
 // jobs are all runs, and the rows that cannot be run here.
@@ -153,9 +171,6 @@ func (t *torture) one(ctx context.Context, j job) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.outcomes = append(t.outcomes, o)
-	for _, note := range o.Notes {
-		t.deps.Tell(r.String() + ": " + note + "\n")
-	}
 	if len(o.Violations) > 0 {
 		t.deps.Tell(o.failure(t.again(j), r.dir))
 		return nil

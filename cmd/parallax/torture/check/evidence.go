@@ -27,8 +27,6 @@ type Evidence struct {
 	// when the run had none.
 	Reporter string
 
-	// Tame says that the load is not meant to have everything.
-	Tame  bool
 	Fault Fault
 	// Bound is how long after a fault the first new result may take.
 	Bound time.Duration

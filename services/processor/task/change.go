@@ -212,7 +212,11 @@ func (c *change) attempt(p int32) (bool, error) {
 	}
 	did, err := c.attemptAt(p, producer, committed)
 	if stop := (*Stop)(nil); errors.As(err, &stop) {
-		if _, moved := l.moved([]int32{p}, committed); moved {
+		_, moved, failed := l.moved([]int32{p}, committed)
+		if failed != nil {
+			return false, failed
+		}
+		if moved {
 			return false, errors.New("a processor has taken the partition back in the meantime")
 		}
 	}

@@ -32,7 +32,10 @@ func (l *Loop) restore(partitions []int32) ([]state, error) {
 		if !errors.As(err, &stop) {
 			return states, err
 		}
-		now, moved := l.moved(partitions, committed)
+		now, moved, failed := l.moved(partitions, committed)
+		if failed != nil {
+			return nil, failed
+		}
 		if !moved {
 			return nil, err
 		}
@@ -42,13 +45,14 @@ func (l *Loop) restore(partitions []int32) ([]state, error) {
 
 // moved says that positions which do not fit the changelog are no longer the
 // committed ones. A member that took long may have lost its partitions, and their
-// new owner gone on between the two readings: then nothing is wrong.
-func (l *Loop) moved(partitions []int32, committed []position) ([]position, bool) {
+// new owner gone on between the two readings: then nothing is wrong. An error says
+// that it cannot be known.
+func (l *Loop) moved(partitions []int32, committed []position) (now []position, moved bool, err error) {
 	if failpoint.Mutant("processor/read-once") {
-		return nil, false
+		return nil, false, nil
 	}
-	now, err := l.committed(partitions)
-	return now, err == nil && !slices.Equal(now, committed)
+	now, err = l.committed(partitions)
+	return now, !slices.Equal(now, committed), err
 }
 
 // restoreAt brings back the state as of these positions.

@@ -92,6 +92,19 @@ func fenced(c ck.ErrorCode) bool {
 	return false
 }
 
+// NotMember says that the coordinator takes the consumer for no member of the
+// group's current generation: its partitions may have another owner.
+func NotMember(err error) bool {
+	if failure := (*Failure)(nil); errors.As(err, &failure) {
+		return failure.Outcome == Fenced
+	}
+	switch code(err) {
+	case ck.ErrIllegalGeneration, ck.ErrUnknownMemberID, ck.ErrFencedInstanceID, ck.ErrFenced:
+		return true
+	}
+	return false
+}
+
 // Transient says that a consumer's error may be over by itself: brokers come
 // back, coordinators move. What it does not know, it calls lasting.
 func Transient(err error) bool {

@@ -52,3 +52,17 @@ func TestTransient(t *testing.T) {
 		t.Error("what is not Kafka's is transient")
 	}
 }
+
+func TestNotMember(t *testing.T) {
+	for c, want := range map[ck.ErrorCode]bool{
+		ck.ErrIllegalGeneration: true, ck.ErrUnknownMemberID: true, ck.ErrFencedInstanceID: true,
+		ck.ErrRebalanceInProgress: false, ck.ErrTimedOut: false, ck.ErrMsgTimedOut: false,
+	} {
+		if err := fmt.Errorf("cannot: %w", ck.NewError(c, "", false)); NotMember(err) != want {
+			t.Errorf("%v: %v", c, !want)
+		}
+	}
+	if NotMember(nil) || !NotMember(&Failure{Outcome: Fenced}) || NotMember(&Failure{Outcome: Retry}) {
+		t.Error("failures of a stand-in are mistaken")
+	}
+}

@@ -34,7 +34,7 @@ func (a *atLeastOnce) SendOffsets(_ string, positions []kafka.Committed, _ kafka
 	key, value := engine.Reach(positions[0].Offset)
 	a.ordered.Add(int(engine.Changelog), key, value)
 	a.order()
-	return a.deliver(&a.ordered)
+	return a.deliverState()
 }
 
 func (a *atLeastOnce) Commit() error { return a.consumer.Commit(a.positions, a.timeout) }

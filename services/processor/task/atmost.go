@@ -23,5 +23,5 @@ func (a *atMostOnce) Commit() error {
 		return err
 	}
 	a.order()
-	return a.deliver(&a.ordered)
+	return a.deliverState()
 }

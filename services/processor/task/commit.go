@@ -47,7 +47,7 @@ func (t *task) complete() (member kafka.GroupMetadata, err error) {
 		return member, err
 	}
 	if member, err = t.member(); err != nil {
-		return member, errors.Join(errNotOwner, err)
+		return member, err
 	}
 	t.attempt.transaction = t.engine.Transaction() + 1
 	t.attempt.watermark = t.engine.Stats().Watermark
@@ -62,10 +62,7 @@ func (t *task) member() (kafka.GroupMetadata, error) {
 	if failpoint.Mutant("processor/unfenced") {
 		return kafka.GroupMetadata{}, nil
 	}
-	if t.loop.consumer.Lost() {
-		return kafka.GroupMetadata{}, errNotOwner
-	}
-	return t.loop.consumer.Metadata()
+	return prove(t.loop.consumer)
 }
 
 // tryCommit is the flight. It changes nothing of the task.
@@ -118,7 +115,7 @@ func (t *task) abandon(lost bool) {
 		if o.err == nil {
 			t.settled()
 		}
-	case t.collecting() && !lost && t.loop.config.Guarantee == AtLeastOnce:
+	case t.collecting() && !lost && !t.broken && t.loop.config.Guarantee == AtLeastOnce:
 		t.handOver()
 	case t.collecting() && !lost:
 		// So that nobody waits for it. Should it fail, the next owner's Init does it.

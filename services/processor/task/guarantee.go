@@ -8,11 +8,13 @@ type Guarantee byte
 const (
 	// ExactlyOnce: its effect is in the output once.
 	ExactlyOnce Guarantee = iota
-	// AtLeastOnce: once or more often. Output is visible before the input is
-	// committed, and after a death the input between is taken in again.
+	// AtLeastOnce: once or more often, but for one case. Output is visible before
+	// the input is committed, and after a death the input between is taken in again.
+	// The case: an owner that was taken for dead wakes, and writes what it had of the
+	// state over its successor's; that is then missing at the next restart.
 	AtLeastOnce
-	// AtMostOnce: once or not at all. The input is committed before its output is
-	// sent, and what a death comes between is lost.
+	// AtMostOnce: once or not at all, but for the same case. The input is committed
+	// before its output is sent, and what a death comes between is lost.
 	AtMostOnce
 )
 

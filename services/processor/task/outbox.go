@@ -75,6 +75,15 @@ func (o *outbox) deliver(list *kafka.Records) error {
 	return o.sender.Flush()
 }
 
+// deliverState sends what changes the state, unless it is known by now that the
+// partition has another owner, whose newer state it would be written over.
+func (o *outbox) deliverState() error {
+	if _, err := prove(o.consumer); err != nil {
+		return err
+	}
+	return o.deliver(&o.ordered)
+}
+
 // weaker makes the producer of one of the weaker guarantees.
 func (l *Loop) weaker(partition int32) (Producer, error) {
 	sender, err := l.config.Kafka.Sender(kafka.SenderConfig{Linger: l.config.Linger, Timeout: l.config.TransactionTimeout, Queue: queue(l.source.Partitions)})

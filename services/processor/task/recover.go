@@ -13,6 +13,7 @@ import (
 // failed deals with an error of the open transaction. It returns nil if the
 // loop can go on: from the last commit, or from this one if it succeeded after all.
 func (t *task) failed(cause error) error {
+	t.broken = true
 	var tooLarge *kafka.TooLargeError
 	if errors.As(cause, &tooLarge) {
 		return t.loop.stop(t.partition, cause, "no event can do that alone: use fewer views if there are very many, else report it",
@@ -28,6 +29,10 @@ func (t *task) failed(cause error) error {
 	}
 	if t.loop.config.Guarantee != ExactlyOnce {
 		t.loop.config.Log.Warn("batch failed", "partition", t.partition, "offset", t.committed.offset, "error", cause)
+		if t.loop.consumer.Lost() || errors.Is(cause, errNotOwner) || kafka.NotMember(cause) {
+			t.lost(time.Now())
+			return nil
+		}
 		return t.resume()
 	}
 	outcome := kafka.Classify(cause)
@@ -56,7 +61,9 @@ func (t *task) failed(cause error) error {
 	return t.recreate()
 }
 
-// lost begins the wait of a fenced task. Perhaps the partition has a new owner,
+// lost begins the wait of a fenced task, or of one without exactly once that is
+// not the owner any more: offset and state are then those of two moments of the
+// next one's, and what they seem to tell is no death. Perhaps the partition has a new owner,
 // whom taking the id back would fence; then the polls of the next heartbeats
 // bring the news. If they do not, whoever has the id may need it for longer: a
 // change of views first loads the state. So each time in a row the task waits
@@ -74,6 +81,7 @@ func (t *task) lost(now time.Time) {
 
 // limited stops the partition at a record that would make its state too large.
 func (t *task) limited(cause error) error {
+	t.broken = true
 	var limit *engine.LimitError
 	if !errors.As(cause, &limit) {
 		return cause

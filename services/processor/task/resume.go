@@ -1,6 +1,10 @@
 package task
 
 import (
+	"errors"
+	"time"
+
+	"parallax.example/internal/kafka"
 	"parallax.example/services/processor/engine"
 )
 
@@ -99,6 +103,30 @@ func (t *task) resume() error {
 	}
 	t.adopt(restored[0])
 	return t.seek()
+}
+
+// regain goes on after the wait of lost, if the partition is still this member's.
+func (t *task) regain() error {
+	if _, err := prove(t.loop.consumer); err != nil {
+		t.loop.config.Log.Debug("still not the owner", "partition", t.partition, "error", err)
+		t.lost(time.Now())
+		return nil // the news comes with a poll
+	}
+	t.retaken, t.fenced = time.Now(), time.Time{}
+	return t.resume()
+}
+
+// prove returns the proof that a member still has its partitions, as far as it
+// knows. For certain only the coordinator does.
+func prove(c Consumer) (kafka.GroupMetadata, error) {
+	if c.Lost() {
+		return kafka.GroupMetadata{}, errNotOwner
+	}
+	member, err := c.Metadata()
+	if err != nil {
+		err = errors.Join(errNotOwner, err)
+	}
+	return member, err
 }
 
 // handOver commits the open batch before its partition goes: what it has told of

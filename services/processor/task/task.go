@@ -32,6 +32,7 @@ type task struct {
 	taken   int           // input records in the open transaction
 	answers bool          // it holds rows that will not change
 	unsent  error         // of records that it lacks
+	broken  bool          // it failed, so it must not be committed
 	failing time.Time     // of the first failure in a row; zero if the last commit succeeded
 	fenced  time.Time     // when another producer was found to have the id; zero if none has
 	leave   time.Duration // how long a fenced task lets the other one have it
@@ -52,7 +53,7 @@ func (t *task) adopt(s state) {
 func (t *task) reset() {
 	t.out.Reset()
 	t.attempt = position{offset: t.committed.offset}
-	t.open, t.offered, t.taken, t.answers, t.unsent = false, false, 0, false, nil
+	t.open, t.offered, t.taken, t.answers, t.unsent, t.broken = false, false, 0, false, nil, false
 }
 
 // receive takes a polled batch in.
@@ -87,10 +88,13 @@ func (t *task) advance() error {
 			return err
 		}
 	}
-	if !t.fenced.IsZero() && time.Since(t.fenced) > t.leave {
-		return t.recreate() // still the owner
+	if t.fenced.IsZero() || time.Since(t.fenced) <= t.leave {
+		return nil
 	}
-	return nil
+	if t.loop.config.Guarantee != ExactlyOnce {
+		return t.regain()
+	}
+	return t.recreate() // still the owner
 }
 
 // hold keeps records away from the task while it can take none.

@@ -309,37 +309,48 @@ func TestRunEndsWithinTwoSeconds(t *testing.T) {
 
 // A record that can never be sent is no reason to try again.
 func TestTooLargeStops(t *testing.T) {
-	l := newLab(t)
-	l.fill(1, 100, false)
-	c := l.config("slot-0")
-	c.Probe = func(s task.Step, _ int32) error {
-		if s == task.Produced {
-			return &kafka.TooLargeError{Topic: l.topics.Changelog, Size: 2_000_000, Limit: 1_000_000}
+	each(t, func(t *testing.T, g task.Guarantee) {
+		l := newLab(t)
+		l.fill(1, 100, false)
+		c := l.config("slot-0")
+		c.Guarantee = g
+		c.Probe = func(s task.Step, _ int32) error {
+			if s == task.Produced {
+				return &kafka.TooLargeError{Topic: l.topics.Changelog, Size: 2_000_000, Limit: 1_000_000}
+			}
+			return nil
 		}
-		return nil
-	}
-	var stop *task.Stop
-	if err := l.start(c).wait(); !errors.As(err, &stop) || !strings.Contains(stop.Reason, "one of 2000000 bytes") || !strings.Contains(stop.Remedy, "fewer views") {
-		t.Errorf("ended with: %v", err)
-	}
+		var stop *task.Stop
+		if err := l.start(c).wait(); !errors.As(err, &stop) || !strings.Contains(stop.Reason, "one of 2000000 bytes") || !strings.Contains(stop.Remedy, "fewer views") {
+			t.Errorf("ended with: %v", err)
+		}
+	})
 }
 
 // More keys than allowed end the processor before memory does, and nothing of it
 // is lost.
 func TestTooManyKeysStop(t *testing.T) {
-	l := newLab(t)
-	l.fill(1, 400, true)
-	c := l.config("slot-0")
-	c.MaxKeys = 5 // there are seven
-	var stop *task.Stop
-	err := l.start(c).wait()
-	if !errors.As(err, &stop) || !strings.Contains(err.Error(), "more than 5 different keys have open windows, and --max-keys allows no more; nothing is lost") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("ended with: %v", err)
-	}
-	r := l.start(l.config("slot-0"))
-	l.await("the end", l.drained(r), r)
-	r.stop()
-	l.verify()
+	each(t, func(t *testing.T, g task.Guarantee) {
+		l := newLab(t)
+		l.fill(1, 400, true)
+		c := l.config("slot-0")
+		c.Guarantee, c.MaxKeys = g, 5 // there are seven
+		var stop *task.Stop
+		err := l.start(c).wait()
+		if !errors.As(err, &stop) || !strings.Contains(err.Error(), "more than 5 different keys have open windows, and --max-keys allows no more; nothing is lost") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("ended with: %v", err)
+		}
+		c = l.config("slot-0")
+		c.Guarantee = g
+		r := l.start(c)
+		l.await("the end", l.drained(r), r)
+		r.stop()
+		if g == task.AtLeastOnce {
+			l.verifyRows() // what the last batch told is told again
+		} else {
+			l.verify()
+		}
+	})
 }
 
 func TestStops(t *testing.T) {

@@ -106,6 +106,8 @@ type Delivery struct {
 type ProducerConfig struct {
 	Linger     time.Duration // how long a batch may wait to fill
 	MaxMessage int           // bytes; 0 = 1,000,000
+	Timeout    time.Duration // 0 = 5 min; a record without an outcome by then has failed
+	Queue      int           // bytes on their way, as of TxnConfig
 	// OnDelivery gets the outcome of every accepted record, on one goroutine,
 	// in order within a partition. It must not call the producer.
 	OnDelivery func(Delivery)
@@ -130,6 +132,10 @@ func NewProducer(c Config, pc ProducerConfig) (*Producer, error) {
 	}
 	own := sending(pc.MaxMessage, pc.Linger)
 	own["go.delivery.report.fields"] = "none"
+	if pc.Timeout != 0 {
+		own["message.timeout.ms"] = millis(pc.Timeout)
+	}
+	bound(own, pc.Queue, pc.MaxMessage)
 	conf, free, err := c.settings(own)
 	if err != nil {
 		return nil, err
@@ -210,7 +216,7 @@ func (p *Producer) Produce(ctx context.Context, r Record, number uint64) error {
 		}
 		select { // room comes when the broker acknowledges
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("cannot send to topic %q, partition %d: no room in the client's queue: %w", r.Topic, r.Partition, ctx.Err())
 		case <-p.fatal:
 			return fmt.Errorf("cannot send to topic %q: %w", r.Topic, p.failure)
 		case <-time.After(time.Millisecond):

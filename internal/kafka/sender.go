@@ -106,7 +106,7 @@ func newSlowSender(c Config, sc SenderConfig) (*Sender, error) {
 	sc = sc.complete()
 	s := &Sender{config: sc, refused: make(chan error, 1)}
 	var err error
-	s.slow, err = NewProducer(c, ProducerConfig{Linger: sc.Linger, MaxMessage: sc.MaxMessage, OnDelivery: func(d Delivery) {
+	s.slow, err = NewProducer(c, ProducerConfig{Linger: sc.Linger, MaxMessage: sc.MaxMessage, Timeout: sc.Timeout, Queue: sc.Queue, OnDelivery: func(d Delivery) {
 		if d.Err != nil {
 			select {
 			case s.refused <- d.Err:

@@ -125,6 +125,32 @@ func TestSenderTellsOfWhatIsLost(t *testing.T) {
 	})
 }
 
+// What has no room in the queue waits for it, and says what for when it gives up.
+func TestSenderGivesUpWaitingForRoom(t *testing.T) {
+	eachSender(t, func(t *testing.T, make newSender) {
+		b, err := broker.Start(broker.Config{})
+		must(t, err)
+		defer b.Close()
+		c := kafka.Config{Brokers: b.Addr()}
+		list := kafka.Records{Topics: []string{topic(t, c, "out", 1)}}
+		s := sender(t, c, make, kafka.SenderConfig{Timeout: 2 * time.Second, Queue: 1 << 20})
+		list.Add(0, nil, []byte("v"))
+		must(t, s.ProduceAll(&list), s.Flush())
+		b.Close()
+		for range 12 { // more than the queue, less than its default
+			list.Add(0, nil, []byte(strings.Repeat("x", 500_000)))
+		}
+		began := time.Now()
+		err = s.ProduceAll(&list)
+		if err == nil || !strings.HasPrefix(err.Error(), "cannot send to topic \"out\"") {
+			t.Errorf("without a broker, and without room: %v", err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
 func TestSenderRefusesTooLarge(t *testing.T) {
 	c := start(t)
 	out := topic(t, c, "out", 1)

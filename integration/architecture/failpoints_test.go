@@ -48,7 +48,25 @@ func TestFailpointsAreDocumented(t *testing.T) {
 	f("| mutant | what is wrong | caught by | in the words |\n| --- | --- | --- | --- |\n", bugs)
 }
 
+// A mutant that the page names anywhere, and that does not exist, catches nothing.
+func TestMutantsOfThePageExist(t *testing.T) {
+	page, err := os.ReadFile("../../docs/correctness.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := named.FindAllSubmatch(page, -1)
+	for _, m := range said {
+		if !slices.ContainsFunc(failpoint.Mutants, func(p failpoint.Point) bool { return p.Name == string(m[1]) }) {
+			t.Errorf("the page names a mutant %s, and there is none", m[1])
+		}
+	}
+	if len(said) == 0 {
+		t.Error("the page names no mutant in its text")
+	}
+}
+
 var (
+	named  = regexp.MustCompile("(?:mutant |PARALLAX_MUTANT=)`?([a-z]+/[a-z-]+)")
 	placed = regexp.MustCompile(`failpoint\.Here\("([^"]+)"\)`)
 	step   = regexp.MustCompile(`Step = "([^"]+)"`) // of the processor's loop
 )

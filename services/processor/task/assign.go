@@ -158,8 +158,8 @@ func (l *Loop) producer(partition int32) (Producer, error) {
 // queue is how many bytes of output a partition's producer may have on its way:
 // a part of 64 MiB, so that brokers which answer slowly cost no more memory where
 // there are many partitions. A transaction needs no room for all of it: more
-// waits until some is acknowledged. Two MiB are two full requests, so that one
-// can be written while another is on its way.
+// waits until some is acknowledged. Two MiB are two full requests, of which one is
+// on its way at a time: the other is made ready meanwhile.
 func queue(partitions int) int {
 	const all, least = 64 << 20, 2 << 20
 	return max(all/max(partitions, 1), least)

@@ -23,6 +23,9 @@ type resumption struct {
 	// Until is the end of the input that the state may hold already, or of the
 	// input that is left out. Output may have been told of input beyond it.
 	Until int64 `json:"until"`
+	// Transaction is the number of the batch that is torn: rows, exclusions and dead
+	// letters of it, and of no other, can be told twice.
+	Transaction uint64 `json:"transaction"`
 }
 
 // resumeStates ends the loading of all states, and tells of what they go through.
@@ -66,12 +69,12 @@ func (l *Loop) resumeState(p int32, s *state) (*resumption, error) {
 		return nil, l.stop(p, nil, oneOwner, "the changelog %q has come to offset %d in transaction %d, the committed offset is %d of transaction %d",
 			changelog, meta.Next, meta.Transaction, c.offset, c.transaction)
 	}
-	told := &resumption{"taken-again", l.config.Guarantee.String(), p, c.offset, max(c.offset, found.Reach)}
+	told := &resumption{"taken-again", l.config.Guarantee.String(), p, c.offset, max(c.offset, found.Reach), c.transaction + 1}
 	switch {
 	case told.Until > c.offset:
 		l.config.Log.Warn("input is taken in again that the state may hold already", "partition", p, "from", c.offset, "until", told.Until)
 	case meta.Next < c.offset:
-		told.Kind, told.Offset, told.Until = "skipped", meta.Next, c.offset
+		told.Kind, told.Offset, told.Until, told.Transaction = "skipped", meta.Next, c.offset, c.transaction
 		l.config.Log.Warn("input is lost: it is committed, and the state does not hold it", "partition", p, "from", meta.Next, "until", c.offset)
 	case l.config.Guarantee == AtMostOnce:
 		return nil, nil

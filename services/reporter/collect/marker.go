@@ -20,6 +20,8 @@ type marker struct {
 	// unknown while it is rebuilt; or the first one of the input.
 	Offset int64 `json:"offset"`
 	Until  int64 `json:"until"` // the end of the input
+	// Transaction is the number of the batch that a death tore: it alone was told twice.
+	Transaction uint64 `json:"transaction"`
 }
 
 // Marker takes one message of parallax.markers in.
@@ -33,7 +35,7 @@ func (s *State) Marker(b []byte) error {
 		if m.Partition < 0 || m.Offset < 0 || m.Until < m.Offset {
 			return fmt.Errorf("cannot decode marker %.200q: it needs a partition and a range of offsets", b)
 		}
-		s.resumed = append(s.resumed, compare.Resumption{Partition: m.Partition, From: m.Offset, Until: m.Until, Skipped: m.Kind == "skipped"})
+		s.resumed = append(s.resumed, compare.Resumption{Partition: m.Partition, From: m.Offset, Until: m.Until, Transaction: m.Transaction, Skipped: m.Kind == "skipped"})
 		return nil
 	case "view-reset", "view-rebuilding", "view-rebuilt", "view-dropped":
 	default:
@@ -80,12 +82,19 @@ func (s *State) rebuilds(view string, partition int32, offset int64) bool {
 	return s.rebuilding[at] || offset < s.rebuilt[at]
 }
 
-// repeats says whether a row may follow another one out of order: both were told
-// of input that was taken in again, or a window that closed in input that was
-// left out closed once more.
+// repeats says whether a row may follow another one out of order: one of them was
+// told by a batch that a death tore, whose input was taken in again, or a window
+// that closed in input that was left out closed once more.
 func (s *State) repeats(d disorder) bool {
+	last, next := &d.last, &d.next
 	return slices.ContainsFunc(s.resumed, func(r compare.Resumption) bool {
-		return r.Partition == d.cell.Partition && d.last.offset >= r.From && (r.Skipped && d.last.offset < r.Until && d.next.offset >= r.Until || !r.Skipped && d.next.offset >= r.From)
+		if r.Partition != d.cell.Partition || last.offset < r.From {
+			return false
+		}
+		if r.Skipped {
+			return last.transaction == r.Transaction && last.offset < r.Until && next.offset >= r.Until
+		}
+		return next.offset >= r.From && (last.transaction == r.Transaction || next.transaction == r.Transaction)
 	})
 }
 

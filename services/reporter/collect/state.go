@@ -192,7 +192,7 @@ func (s *State) Exclusion(b []byte) error {
 			Producer: s.shared(e.Producer), Seq: e.Seq, HasID: e.HasID,
 			Key: s.shared(e.Key), Subject: s.shared(e.Subject), Time: e.Time, Value: e.Value,
 		},
-		Cause: x.Cause, View: s.shared(x.View), Span: x.Span, Watermark: x.Watermark,
+		Cause: x.Cause, View: s.shared(x.View), Span: x.Span, Watermark: x.Watermark, Transaction: x.Place.Transaction,
 	}
 	switch x.Cause {
 	case result.Duplicate:
@@ -225,7 +225,7 @@ func (s *State) DeadLetter(b []byte) error {
 	if err := d.Decode(b); err != nil {
 		return err
 	}
-	s.dead = append(s.dead, compare.Dead{Partition: d.Place.Partition, Offset: d.Place.Offset, Reason: s.shared([]byte(d.Reason))})
+	s.dead = append(s.dead, compare.Dead{Partition: d.Place.Partition, Offset: d.Place.Offset, Reason: s.shared([]byte(d.Reason)), Transaction: d.Place.Transaction})
 	return nil
 }
 

@@ -23,6 +23,10 @@ type Resumption struct {
 	From      int64
 	Until     int64 // its end; what was told again may come from beyond it
 	Skipped   bool
+
+	// Transaction is the number of the batch that a death tore. What was told twice
+	// was told by it at least once.
+	Transaction uint64
 }
 
 // maxRanges bounds the ranges that are tried for one group, in all combinations.
@@ -34,10 +38,11 @@ type doubt struct {
 	of    int // the range, in Stream.Resumed
 }
 
-// toldAgain says that the stream may have said twice what it says of a place.
-func (c *comparison) toldAgain(at place) bool {
+// toldAgain says that the stream may have said twice what it says of a place, in
+// these two transactions.
+func (c *comparison) toldAgain(at place, first, again uint64) bool {
 	return slices.ContainsFunc(c.in.Stream.Resumed, func(r Resumption) bool {
-		return !r.Skipped && r.Partition == at.partition && at.offset >= r.From
+		return !r.Skipped && r.Partition == at.partition && at.offset >= r.From && (first == r.Transaction || again == r.Transaction)
 	})
 }
 

@@ -263,3 +263,40 @@ func TestDamageOfSessionsAndTwice(t *testing.T) {
 		}
 	}
 }
+
+// What was told twice is forgiven to the batch that a death tore, and to no other.
+func TestToldAgainByAnotherBatch(t *testing.T) {
+	for _, torn := range []bool{true, false} {
+		for _, dead := range []bool{true, false} {
+			w := random(t, 5, 300)
+			w.punctuate()
+			in := w.input()
+			again := uint64(9)
+			if torn {
+				again = 7
+			}
+			if dead {
+				d := in.Stream.Dead[0]
+				in.Stream.Resumed = []compare.Resumption{{Partition: d.Partition, Transaction: 7}}
+				d.Transaction = again
+				in.Stream.Dead = append(in.Stream.Dead, d)
+			} else {
+				x := in.Stream.Exclusions[0]
+				in.Stream.Resumed = []compare.Resumption{{Partition: x.Partition, Transaction: 7}}
+				x.Transaction = again
+				in.Stream.Exclusions = append(in.Stream.Exclusions, x)
+			}
+			r, _ := run(t, in)
+			if r.Conclude(); (r.Faults.Total == 0) != torn || r.Damage.ToldAgain != uint64(btoi(torn)) {
+				t.Errorf("torn %t, dead letter %t: %+v, %+v", torn, dead, r.Verdict, r.Damage)
+			}
+		}
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

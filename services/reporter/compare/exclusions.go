@@ -16,7 +16,9 @@ func (c *comparison) exclusions() {
 	list := slices.DeleteFunc(slices.Clone(c.in.Stream.Exclusions), func(x Exclusion) bool {
 		return c.cut[x.Partition] != nil && !c.below(x.Partition, x.Offset)
 	})
-	slices.SortFunc(list, func(a, b Exclusion) int { return a.judgement().compare(b.judgement()) })
+	slices.SortFunc(list, func(a, b Exclusion) int {
+		return cmp.Or(a.judgement().compare(b.judgement()), cmp.Compare(a.Transaction, b.Transaction))
+	})
 	c.in.Stream.Exclusions = list
 	judged := slices.SortedFunc(slices.Values(c.in.Batch.Judgements), Judgement.compare)
 
@@ -36,7 +38,7 @@ func (c *comparison) exclusions() {
 			twice := i > 0 && list[i-1].judgement() == x.judgement()
 			agreed := k > 0 && judged[k-1] == x.judgement() // with the one before
 			switch {
-			case agreed && c.toldAgain(at):
+			case agreed && twice && c.toldAgain(at, list[i-1].Transaction, x.Transaction):
 				c.toldTwice++
 			case order < 0 && !agreed && c.within(at, false):
 				c.kept[x.judgement()]++ // as it came again
@@ -184,23 +186,24 @@ func (c *comparison) copies(list []Exclusion) {
 
 // deadLetters checks that the stream and the lake refused the same messages.
 func (c *comparison) deadLetters() {
-	stream, lake := map[place]string{}, map[place]string{}
+	stream, lake := map[place]Dead{}, map[place]string{}
 	for _, d := range c.in.Stream.Dead {
 		if c.cut[d.Partition] != nil && !c.below(d.Partition, d.Offset) {
 			continue
 		}
 		at := place{d.Partition, d.Offset}
-		if _, twice := stream[at]; twice && c.toldAgain(at) {
+		if before, twice := stream[at]; twice && c.toldAgain(at, before.Transaction, d.Transaction) {
 			c.toldTwice++
 		} else if twice {
 			c.dead(at, "is a dead letter of the stream twice")
 		}
-		stream[at] = d.Reason
+		stream[at] = d
 	}
 	for _, d := range c.in.Dead {
 		lake[place{d.Partition, d.Offset}] = d.Reason
 	}
-	for at, reason := range stream {
+	for at, d := range stream {
+		reason := d.Reason
 		other, both := lake[at]
 		switch {
 		case !both:

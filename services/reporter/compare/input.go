@@ -68,9 +68,10 @@ type Event struct {
 
 // Dead is a message of the log that is no event.
 type Dead struct {
-	Partition int32
-	Offset    int64
-	Reason    string
+	Partition   int32
+	Offset      int64
+	Reason      string
+	Transaction uint64 // in which the stream told it; 0 of the lake
 }
 
 // Stream is what the processor committed. What it says of offsets at or after
@@ -108,6 +109,8 @@ type Exclusion struct {
 	View      string    // of a late placement
 	Span      view.Span // of a late placement
 	Watermark int64     // µs UTC, at the decision
+
+	Transaction uint64 // in which it was told
 }
 
 // Batch is the batch's output on the cut.

@@ -18,13 +18,14 @@ import (
 //	producer  name                  largest seq
 //	block     number, producer      the bits
 //	reach     –                     the next input offset
+//	made      –                     the guarantee, from 1
 //
 // A view is 8 bytes of the hash of its id. Aggregates are count, sum (high, low),
 // min, max, then the sketches that the view asks for, histogram before distinct,
 // each as its length and its canonical bytes.
 //
 // A reach goes before the changes of a batch, and only where those are not
-// atomic, see Engine.Resume.
+// atomic, see Engine.Resume. A made goes before everything else there.
 //
 // Version 1 named views by their positions and had a cell for each window.
 const changelogVersion = 2
@@ -36,6 +37,7 @@ const (
 	kindProducer
 	kindBlock
 	kindReach
+	kindMade
 )
 
 func appendMetaKey(dst []byte) []byte { return append(dst, changelogVersion, kindMeta) }
@@ -149,6 +151,20 @@ func Reach(next int64) (key, value []byte) {
 	return []byte{changelogVersion, kindReach}, binary.AppendUvarint(nil, uint64(next))
 }
 
+// Made is the key and value of a changelog record which says that what is behind
+// it is not atomic, and by which guarantee it is written; the engine only keeps
+// the number, which is not 0.
+func Made(guarantee byte) (key, value []byte) {
+	return []byte{changelogVersion, kindMade}, []byte{guarantee}
+}
+
+func decodeMade(b []byte) (guarantee byte, err error) {
+	if len(b) != 1 || b[0] == 0 {
+		return 0, errForm
+	}
+	return b[0], nil
+}
+
 func decodeReach(b []byte) (next int64, err error) {
 	r := reader{rest: b}
 	next = int64(r.below(1 << 63))
@@ -205,7 +221,7 @@ func decodeKey(b []byte) (k stateKey, err error) {
 	r := reader{rest: b[2:]}
 	limit := event.MaxProducer
 	switch k.kind {
-	case kindMeta, kindReach:
+	case kindMeta, kindReach, kindMade:
 		return k, r.end()
 	case kindPane, kindSession:
 		k.view = [8]byte(r.take(8))

@@ -13,7 +13,9 @@ import (
 // loading is what Load keeps until Loaded or Change.
 type loading struct {
 	meta    *metaRecord
-	reach   int64               // see Reach; 0 without one
+	reach   int64               // see Reach
+	made    byte                // see Made; 0 without one
+	atomic  bool                // neither was there
 	foreign map[string]struct{} // keys of cells of views that the file lacks
 }
 
@@ -25,7 +27,7 @@ func (e *Engine) Load(key, value []byte) error {
 		panic("BUG: Load into an engine that has begun")
 	}
 	if e.load == nil {
-		e.load = &loading{foreign: map[string]struct{}{}}
+		e.load = &loading{atomic: true, foreign: map[string]struct{}{}}
 	}
 	k, err := decodeKey(key)
 	if err == nil {
@@ -39,7 +41,11 @@ func (e *Engine) Load(key, value []byte) error {
 		case kindBlock:
 			err = e.loadBlock(k, value)
 		case kindReach:
+			e.load.atomic = false
 			e.load.reach, err = decodeReach(value)
+		case kindMade:
+			e.load.atomic = false
+			e.load.made, err = decodeMade(value)
 		}
 	}
 	if err != nil {
@@ -153,16 +159,25 @@ func (e *Engine) Loaded() (Meta, error) {
 	if e.load == nil {
 		return Meta{}, nil
 	}
+	if !e.load.atomic {
+		return Meta{}, errNotAtomic
+	}
 	if e.load.meta == nil {
 		return Meta{}, errNoMeta
-	}
-	if e.load.reach != 0 {
-		return Meta{}, errNotAtomic
 	}
 	if err := e.compareViews(); err != nil {
 		return e.load.meta.Meta, err
 	}
 	return e.adopted()
+}
+
+// Made returns the guarantee that the loaded changelog names, 0 if it names none.
+// It is to be asked before the loading ends.
+func (e *Engine) Made() byte {
+	if e.load == nil {
+		return 0
+	}
+	return e.load.made
 }
 
 var errNoMeta = errors.New("cannot restore the state: the changelog holds records but no meta record; it was cut or written by another program")

@@ -336,6 +336,8 @@ func fuzzLoading(f *testing.F, end func(*engine.Engine) (next int64, ok bool)) {
 	key, reach := engine.Reach(5)
 	torn := append(append(first, message{engine.Changelog, key, reach}), changelog(second)...)
 	f.Add(pack(torn[:len(torn)-2]))
+	key, made := engine.Made(2)
+	f.Add(pack(append([]message{{engine.Changelog, key, made}}, torn...)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e := engine.New(file, "events", 0)
 		for len(b) > 0 {

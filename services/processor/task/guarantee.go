@@ -34,11 +34,15 @@ func ParseGuarantee(name string) (Guarantee, error) {
 
 // checkGuarantee refuses a state that was made under another guarantee: of one
 // that may be wrong nothing exact can follow, and an exact one is not to be
-// spoiled by a word on the command line.
-func (l *Loop) checkGuarantee(p int32, c *position) error {
-	if c.transaction == 0 || c.guarantee == l.config.Guarantee {
+// spoiled by a word on the command line. The committed position says which it
+// was, and a changelog without exactly once from before the first row on.
+func (l *Loop) checkGuarantee(p int32, made Guarantee) error {
+	if made == l.config.Guarantee {
 		return nil
 	}
-	return l.stop(p, nil, fmt.Sprintf("go on with --guarantee %s, or choose another topic prefix and group to start anew from the first offset", c.guarantee),
-		"its state was made with --guarantee %s, and goes on under no other", c.guarantee)
+	if int(made) >= len(guarantees) {
+		return l.stop(p, nil, tellVersion, "its changelog names the guarantee %d, which this version does not know", made)
+	}
+	return l.stop(p, nil, fmt.Sprintf("go on with --guarantee %s, or choose another topic prefix and group to start anew from the first offset", made),
+		"its state was made with --guarantee %s, and goes on under no other", made)
 }

@@ -228,6 +228,9 @@ func TestWeakerGuaranteesWithoutFaults(t *testing.T) {
 		r := l.start(config("slot-0"))
 		l.await("some transactions", func() bool { return r.total(transactions) >= 6 }, r)
 		r.stop()
+		if list := l.markers(); len(list) > 0 {
+			t.Errorf("whoever is the first tells: %v", list)
+		}
 		first := l.start(config("slot-0"))
 		l.await("first transactions", func() bool { return first.total(transactions) >= 2 }, first)
 		second := l.start(config("slot-1"))
@@ -286,6 +289,46 @@ func TestGuaranteesDoNotMix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever dies in the very first batch has told rows, and left neither an offset
+// nor a state: exactly once would have begun behind them.
+func TestGuaranteesDoNotMixAfterAFirstDeath(t *testing.T) {
+	each(t, func(t *testing.T, made task.Guarantee) {
+		if made == task.ExactlyOnce {
+			return
+		}
+		l := newLab(t)
+		l.fill(1, 400, true)
+		c := l.config("slot-0")
+		c.Guarantee = made
+		c.Probe = func(s task.Step, _ int32) error {
+			if s == task.Produced {
+				return &kafka.TooLargeError{} // as good as a death: nothing is done with the batch
+			}
+			return nil
+		}
+		if err := l.start(c).wait(); err == nil {
+			t.Fatal("it lives")
+		}
+		for _, other := range []task.Guarantee{task.ExactlyOnce, task.AtLeastOnce, task.AtMostOnce} {
+			if other == made {
+				continue
+			}
+			c := l.config("slot-0")
+			c.Guarantee = other
+			var stop *task.Stop
+			if err := l.start(c).wait(); !errors.As(err, &stop) || !strings.Contains(err.Error(), "its state was made with --guarantee "+made.String()) {
+				t.Errorf("%s after %s ended with: %v", other, made, err)
+			}
+		}
+		c = l.config("slot-0")
+		c.Guarantee = made
+		r := l.start(c)
+		l.await("the end", l.drained(r), r)
+		r.stop()
+		l.verifyRows()
+	})
 }
 
 // What can only come of something else than a death is refused by them too.

@@ -95,7 +95,7 @@ func (l *Loop) exact() error {
 		if err != nil {
 			continue // whoever follows the group says so
 		}
-		if err := l.checkGuarantee(c.Partition, &at); err != nil {
+		if err := l.checkGuarantee(c.Partition, at.guarantee); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 type state struct {
 	committed position
 	engine    *engine.Engine
+	named     bool // the changelog names its guarantee
 }
 
 // restore brings back the state as of the committed offsets, in the order of
@@ -78,7 +79,20 @@ func (l *Loop) load(partitions []int32, committed []position) ([]state, error) {
 	if err := l.checkSource(partitions, committed); err != nil {
 		return nil, err
 	}
-	return l.readChangelog(partitions, committed)
+	states, err := l.readChangelog(partitions, committed)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range partitions {
+		made := states[i].engine.Made()
+		if states[i].named = made != 0; !states[i].named {
+			continue
+		}
+		if err := l.checkGuarantee(p, Guarantee(made)); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
 }
 
 // readChangelog makes an engine for each partition and loads it.
@@ -101,7 +115,7 @@ func (l *Loop) readChangelog(partitions []int32, committed []position) ([]state,
 		e.SetLimit(l.config.MaxKeys)
 		e.SetSilent(l.config.Beside)
 		e.SetFloor(l.floor)
-		states[i] = state{committed[i], e}
+		states[i] = state{committed: committed[i], engine: e}
 		ranges[i] = kafka.Range{Topic: topics.Changelog, Partition: p, From: ends[i].Earliest, To: ends[i].High}
 		if failpoint.Mutant("processor/stable-end") {
 			ranges[i].To = ends[i].Stable
@@ -173,7 +187,10 @@ func (l *Loop) checkSource(partitions []int32, committed []position) error {
 		if c := &committed[i]; c.transaction > 0 && c.topicID != source.ID {
 			return l.recreated(p, c.topicID, c.offset)
 		}
-		if err := l.checkGuarantee(p, &committed[i]); err != nil {
+		if committed[i].transaction == 0 {
+			continue // the changelog may know
+		}
+		if err := l.checkGuarantee(p, committed[i].guarantee); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,32 @@ func (l *Loop) resumeStates(partitions []int32, states []state) error {
 			told = append(told, one)
 		}
 	}
+	if err := l.name(partitions, states); err != nil {
+		return err
+	}
 	return l.tell(told)
+}
+
+// name writes the guarantee into each changelog that does not name it yet. From
+// then on rows may be visible of which neither the state nor an offset tells.
+func (l *Loop) name(partitions []int32, states []state) error {
+	sender, err := l.config.Kafka.Sender(kafka.SenderConfig{Timeout: l.config.TransactionTimeout})
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	for i, p := range partitions {
+		if states[i].named {
+			continue
+		}
+		record := kafka.Records{Topics: []string{l.config.Topics.Changelog}, Partition: p}
+		key, value := engine.Made(byte(l.config.Guarantee))
+		record.Add(0, key, value)
+		if err := sender.ProduceAll(&record); err != nil {
+			return err
+		}
+	}
+	return sender.Flush()
 }
 
 // resumeState ends the loading of one state. What no death explains is refused.
@@ -51,10 +76,14 @@ func (l *Loop) resumeState(p int32, s *state) (*resumption, error) {
 		return nil, l.unloaded(p, err)
 	}
 	meta := found.Meta
-	least, most := int64(0), c.offset // of the changelog's offset
-	number := c.transaction           // of its last transaction
+	first := c.transaction == 0 && !s.named // nobody was here before
+	least, most := int64(0), c.offset       // of the changelog's offset
+	number := c.transaction                 // of its last transaction
 	if l.config.Guarantee == AtLeastOnce {
-		least, most, number = c.offset, max(c.offset, meta.Next), c.transaction+1
+		least, most = c.offset, max(c.offset, meta.Next)
+		if !first {
+			number++
+		}
 	}
 	switch {
 	case meta.Transaction > 0 && meta.TopicID != l.source.ID:
@@ -76,7 +105,7 @@ func (l *Loop) resumeState(p int32, s *state) (*resumption, error) {
 	case meta.Next < c.offset:
 		told.Kind, told.Offset, told.Until, told.Transaction = "skipped", meta.Next, c.offset, c.transaction
 		l.config.Log.Warn("input is lost: it is committed, and the state does not hold it", "partition", p, "from", meta.Next, "until", c.offset)
-	case l.config.Guarantee == AtMostOnce:
+	case l.config.Guarantee == AtMostOnce || first:
 		return nil, nil
 	}
 	return told, nil

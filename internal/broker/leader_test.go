@@ -2,6 +2,7 @@ package broker
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestFirstRequestIsRefused(t *testing.T) {
 	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	refused := 0
+	var refused atomic.Int32 // the broker answers on goroutines of its own
 	b.cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		request := r.(*kmsg.ProduceRequest)
 		answer := request.ResponseKind().(*kmsg.ProduceResponse)
@@ -46,7 +47,7 @@ func TestFirstRequestIsRefused(t *testing.T) {
 			answer.Topics = append(answer.Topics, at)
 		}
 		time.Sleep(100 * time.Millisecond) // the next request is on its way now
-		refused++
+		refused.Add(1)
 		return answer, nil, true
 	})
 
@@ -83,8 +84,8 @@ func TestFirstRequestIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if refused == 0 || found != records {
-		t.Errorf("%d requests were refused, and of %d committed records %d are there", refused, records, found)
+	if refused.Load() == 0 || found != records {
+		t.Errorf("%d requests were refused, and of %d committed records %d are there", refused.Load(), records, found)
 	}
 }
 
@@ -104,13 +105,13 @@ func TestOffsetsWaitForALeader(t *testing.T) {
 	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	refused := 0
+	var refused atomic.Int32 // the broker answers on goroutines of its own
 	b.cluster.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
-		if refused == 5 {
+		if refused.Load() == 5 {
 			return nil, nil, false
 		}
-		refused++
+		refused.Add(1)
 		request := r.(*kmsg.ListOffsetsRequest)
 		answer := request.ResponseKind().(*kmsg.ListOffsetsResponse)
 		for _, topic := range request.Topics {
@@ -125,7 +126,7 @@ func TestOffsetsWaitForALeader(t *testing.T) {
 		}
 		return answer, nil, true
 	})
-	if _, err := admin.Offsets(t.Context(), "t", []int32{0}); err != nil || refused != 5 {
-		t.Errorf("after %d refusals: %v", refused, err)
+	if _, err := admin.Offsets(t.Context(), "t", []int32{0}); err != nil || refused.Load() != 5 {
+		t.Errorf("after %d refusals: %v", refused.Load(), err)
 	}
 }

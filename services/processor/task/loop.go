@@ -234,7 +234,7 @@ func interrupted(ctx context.Context, err error) error {
 func (l *Loop) turn() error {
 	batches, err := l.consumer.Poll(l.patience())
 	if err != nil {
-		return err
+		return l.overtaken(err)
 	}
 	for _, b := range batches {
 		if t := l.tasks[b.Partition]; t != nil && b.Len() > 0 {

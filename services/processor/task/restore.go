@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -268,4 +269,24 @@ func (l *Loop) checkMeta(p int32, c *position, meta engine.Meta) error {
 		return l.repartitioned(p, "when its state was made it had", int(meta.Partitions))
 	}
 	return nil
+}
+
+// overtaken looks whether the log still has what is needed next, after the input
+// could not be read. What the client says then depends on what it was doing.
+func (l *Loop) overtaken(cause error) error {
+	var stop *Stop
+	if errors.As(cause, &stop) || len(l.tasks) == 0 {
+		return cause
+	}
+	partitions := slices.Sorted(maps.Keys(l.tasks))
+	logs, err := l.admin.Offsets(l.ctx, l.config.Topics.Events, partitions)
+	if err != nil {
+		return cause
+	}
+	for i, p := range partitions {
+		if next := l.tasks[p].attempt.offset; logs[i].Earliest > next {
+			return l.stop(p, cause, "the records between are lost; "+startAnew, "its log starts at offset %d, but offset %d is needed next", logs[i].Earliest, next)
+		}
+	}
+	return cause
 }

@@ -225,7 +225,10 @@ func (t *task) rolledBack() error {
 func (t *task) seek() error {
 	t.parked = false
 	t.hold()
-	return t.loop.consumer.Seek(t.partition, t.attempt.offset)
+	if err := t.loop.consumer.Seek(t.partition, t.attempt.offset); err != nil {
+		return t.loop.overtaken(err)
+	}
+	return nil
 }
 
 // publish shows the committed state in the counters.

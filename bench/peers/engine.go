@@ -52,6 +52,7 @@ type question struct {
 	window, every, lateness time.Duration // every: the hop, 0 is a tumbling window
 	believed                string        // of views.yaml
 	final                   bool          // rows of closed windows only
+	sketches                bool          // quantiles and distinct subjects too
 }
 
 // comparison is the question of the throughput runs. No flight is so late that
@@ -72,10 +73,14 @@ func (q question) views() string {
 	if q.final {
 		emit = ", emit: final"
 	}
+	more := ""
+	if q.sketches {
+		more = ", p50, p95, p99, distinct"
+	}
 	return fmt.Sprintf(`time: {believed: %s, lag: 0s, punctuation: [generator]}
 views:
-  - {name: bench, window: %s, lateness: %s, aggregates: [count, sum, min, max]%s}
-`, q.believed, window, q.lateness, emit)
+  - {name: bench, window: %s, lateness: %s, aggregates: [count, sum, min, max%s]%s}
+`, q.believed, window, q.lateness, more, emit)
 }
 
 // job is the names of one run.

@@ -12,13 +12,13 @@ import (
 	"parallax.example/internal/config"
 )
 
-var scaleParts = []string{"events", "cells", "overlap", "guarantee"}
+var scaleParts = []string{"events", "cells", "overlap", "sketches", "guarantee"}
 
 // scaleCommand measures the processor alone while one thing grows.
 type scaleCommand struct {
 	Setup `embed:""`
 	Runs  int      `default:"3" help:"Runs of each point, in turns; medians are shown."`
-	Parts []string `default:"events,cells,overlap,guarantee" placeholder:"NAME,…" help:"Which of events, cells, overlap, guarantee."`
+	Parts []string `default:"events,cells,overlap,sketches,guarantee" placeholder:"NAME,…" help:"Which of events, cells, overlap, sketches, guarantee."`
 }
 
 // Validate reports what the tags cannot say.
@@ -144,6 +144,14 @@ func (l *lab) points(ctx context.Context, part string) ([]*point, error) {
 			q.window, q.every, q.final = time.Duration(n)*time.Hour, time.Hour, true
 			add(fmt.Sprintf("windows per event: %d", n), float64(n), s, q, s.truth.cells.hopping(n))
 		}
+	case "sketches":
+		s := l.millions(4)
+		if err := l.load(ctx, s); err != nil {
+			return nil, err
+		}
+		add("plain aggregates", 1, s, q, s.truth.cells)
+		q.sketches = true
+		add("quantiles and distinct too", 2, s, q, s.truth.cells)
 	case "guarantee":
 		help, err := exec.CommandContext(ctx, l.program, "--help").Output()
 		if err != nil {
@@ -172,7 +180,7 @@ func scalePage(all []*point, runs int) string {
 	return fmt.Sprintf(`# Scale
 
 The processor alone over flights as JSON in %d partitions, exactly once, a commit each 100 ms, everything on; CPU of the whole process. Medians of %d runs in turns.
-*events*: the same question over more years. *cells*: 12 M flights with more lateness, so that more windows stay open (the largest number of cells open at a time is named). *overlap*: 3 M flights, hopping windows of so many hours every hour, rows of closed windows only: an event costs the engine the same, but it has more rows to write. *guarantee*: 12 M flights. Every run was compared with the naive answer to its own question.
+*events*: the same question over more years. *cells*: 12 M flights with more lateness, so that more windows stay open (the largest number of cells open at a time is named). *overlap*: 3 M flights, hopping windows of so many hours every hour, rows of closed windows only: an event costs the engine the same, but it has more rows to write. *sketches* and *guarantee*: 12 M flights; of sketches the plain part is compared here. Every run was compared with the naive answer to its own question.
 
 %s%s`, partitions, runs, t.String(), guaranteeLine(all))
 }

@@ -74,7 +74,7 @@ func TestKillRows(t *testing.T) {
 // Ctrl-C ends it with everything that it started.
 func TestInterrupted(t *testing.T) {
 	program, dir := parallax(t), t.TempDir()
-	cmd := exec.CommandContext(t.Context(), program, "torture", "--fault", "storm", "--seeds", "2", "--runs", dir)
+	cmd := exec.CommandContext(t.Context(), program, "torture", "--fault", "rolling,takeover", "--seeds", "2", "--runs", dir)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {

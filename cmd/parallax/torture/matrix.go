@@ -15,7 +15,10 @@ type row struct {
 	lake  bool   // with ingest, batch and reporter, and all that they say checked
 	// broker rows break Kafka itself: they need --kafka-home and run alone.
 	broker bool
-	long   bool // runs only when it is named
+	// joins rows kill members while they join. The embedded broker's group may wait
+	// for such a one for ever: they need Apache Kafka.
+	joins bool
+	long  bool // runs only when it is named
 
 	// What the row does: before the programs start, while the load is sent, instead
 	// of the batch's and the reporter's plain run, or instead of everything.

@@ -101,7 +101,8 @@ func (t *torture) jobs() (together, alone []job, left []*row) {
 		if len(t.config.Fault) == 0 && r.long || len(t.config.Fault) > 0 && !slices.Contains(t.config.Fault, r.name) && !slices.Contains(t.config.Fault, r.group) {
 			continue
 		}
-		if r.broker && t.cluster.restart == nil { // it is told, not passed
+		embedded := t.config.Brokers == "" && t.config.KafkaHome == ""
+		if r.broker && t.cluster.restart == nil || r.joins && embedded { // it is told, not passed
 			left = append(left, r)
 			continue
 		}

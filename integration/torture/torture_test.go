@@ -71,6 +71,15 @@ func TestKillRows(t *testing.T) {
 	}
 }
 
+// A torture of nothing is none that was survived.
+func TestNothingToRun(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), parallax(t), "torture", "--fault", "storm", "--runs", t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(out), `cannot run "storm"`) {
+		t.Errorf("it ended with %d (%v)\n%s", code, err, out)
+	}
+}
+
 // Ctrl-C ends it with everything that it started.
 func TestInterrupted(t *testing.T) {
 	program, dir := parallax(t), t.TempDir()

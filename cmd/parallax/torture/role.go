@@ -94,7 +94,7 @@ func (r *run) await(ctx context.Context, what string, patience time.Duration, do
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-time.After(glance):
 		}
 	}

@@ -81,6 +81,9 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 	return o
 }
 
+// most is longer than any run takes that is not stuck.
+func (r *run) most() time.Duration { return 2*r.patience + 4*r.bound() + 2*r.lasts }
+
 func (r *run) in(names ...string) string { return filepath.Join(append([]string{r.dir}, names...)...) }
 
 // do is the whole run. An error means that it could not be brought to its end,

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -161,16 +162,25 @@ func (t *torture) work(ctx context.Context, jobs []job, parallel int) error {
 	return errors.Join(errors.Join(errs...), ctx.Err())
 }
 
+// hangs is how much later than its context a run may end.
+const hangs = 30 * time.Second
+
 // one does one run; its error ends the whole torture.
 func (t *torture) one(ctx context.Context, j job) error {
 	name := fmt.Sprintf("%s-%d", strings.ReplaceAll(j.row.name, "/", "-"), j.seed)
 	r := newRun(j.row, j.seed, t.cluster, t.admin, t.config, filepath.Join(t.dir, name))
 	began := t.deps.Now()
-	report, err := r.do(ctx)
-	if ctx.Err() != nil {
+	o, err := within(ctx, r.most(), hangs, func(ctx context.Context) Outcome {
+		report, err := r.do(ctx)
+		return outcome(r, report, err, t.deps.Now().Sub(began))
+	})
+	switch {
+	case ctx.Err() != nil:
 		return errors.Join(ctx.Err(), os.RemoveAll(r.dir))
+	case err != nil: // what the run holds is still being used
+		err = errors.Join(err, stacks(filepath.Join(t.dir, name+".stacks")))
+		o = Outcome{Fault: j.row.name, Seed: j.seed, Took: t.deps.Now().Sub(began), Violations: []string{"the run: " + err.Error()}}
 	}
-	o := outcome(r, report, err, t.deps.Now().Sub(began))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.outcomes = append(t.outcomes, o)
@@ -183,6 +193,36 @@ func (t *torture) one(ctx context.Context, j job) error {
 		return err
 	}
 	return os.RemoveAll(r.dir)
+}
+
+// within does work that should end by itself. After most its context ends; the
+// error says that it still goes on when the time hangs has passed as well. Then it
+// is left where it is.
+func within(ctx context.Context, most, hangs time.Duration, work func(context.Context) Outcome) (Outcome, error) {
+	soon, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("it did not end within %v", most))
+	defer cancel()
+	done := make(chan Outcome, 1)
+	go func() { done <- work(soon) }()
+	select {
+	case o := <-done:
+		return o, nil
+	case <-soon.Done():
+	}
+	select { // everything that waits should have heard of it
+	case o := <-done:
+		return o, nil
+	case <-time.After(hangs):
+		return Outcome{}, fmt.Errorf("hangs: %w", context.Cause(soon))
+	}
+}
+
+// stacks writes where every goroutine is.
+func stacks(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("cannot keep the stacks: %w", err)
+	}
+	return errors.Join(pprof.Lookup("goroutine").WriteTo(f, 2), f.Close())
 }
 
 // forget deletes the topics of a good run, which would fill the broker's memory.

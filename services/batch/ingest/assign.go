@@ -54,11 +54,13 @@ func (g *Ingester) locate(ctx context.Context, parts []*partition) error {
 	for i, p := range parts {
 		numbers[i] = p.number
 	}
-	log, err := g.admin.Offsets(ctx, g.topic.Name, numbers)
+	// The chains first: another ingester may make them longer meanwhile, beyond
+	// what was the log's end.
+	chains, err := g.chains()
 	if err != nil {
 		return err
 	}
-	chains, err := g.chains()
+	log, err := g.admin.Offsets(ctx, g.topic.Name, numbers)
 	if err != nil {
 		return err
 	}

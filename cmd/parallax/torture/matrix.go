@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"time"
 
 	"parallax.example/cmd/parallax/torture/check"
 )
@@ -19,6 +20,8 @@ type row struct {
 	// for such a one for ever: they need Apache Kafka.
 	joins bool
 	long  bool // runs only when it is named
+	// lasts is how long the load is sent, where a fault needs it for longer than usual.
+	lasts time.Duration
 
 	// What the row does: before the programs start, while the load is sent, instead
 	// of the batch's and the reporter's plain run, or instead of everything.

@@ -31,7 +31,7 @@ var processorPoints = []row{
 	point("processor/offsets-sent", atHit(3, 20)),
 	{name: "processor/during-commit", group: "processor", what: "kill -9 of a processor some time after it began to commit", wants: 1, before: killDuringCommit, during: dies},
 	point("processor/committed", atHit(3, 20)),
-	point("processor/revoking", onRebalance),
+	{name: "processor/revoking", group: "processor", what: "kill -9 of a processor at this failpoint", wants: 1, lasts: 8 * time.Second, before: killRevoking, during: rebalances},
 	point("processor/taking", onStart),
 	point("processor/taken", onStart),
 	point("processor/restoring", onStart),
@@ -315,30 +315,32 @@ func onStart(name string) (before, during func(context.Context, *run) error) {
 	}
 }
 
-// onRebalance reaches a failpoint that a processor comes by when it gives
-// partitions up: another one leaves, and later comes back.
-func onRebalance(name string) (before, during func(context.Context, *run) error) {
-	return func(_ context.Context, r *run) error { return r.startArmed(0, name+"=kill@2+") },
-		func(ctx context.Context, r *run) error {
-			if err := r.midway(ctx); err != nil {
-				return err
-			}
-			for i := r.processors - 1; r.roles[processor(0)] != nil && !r.roles[processor(0)].over(); i-- {
-				if i == 0 {
-					i = r.processors - 1
-				}
-				if err := r.stop(ctx, processor(i)); err != nil {
-					return err
-				}
-				if err := r.startProcessor(i); err != nil {
-					return err
-				}
-				if err := r.pause(ctx, 500*time.Millisecond); err != nil {
-					return err
-				}
-			}
-			return r.died(ctx, processor(0), drainFor)
+// killRevoking arms a processor to die while it gives partitions up. It has a
+// transaction then only while there is something to answer.
+func killRevoking(_ context.Context, r *run) error {
+	r.static = false // a static member that leaves is expected back, and nothing moves
+	return r.startArmed(0, "processor/revoking=kill@2+")
+}
+
+// rebalances lets the others leave and come back until the armed one is dead.
+func rebalances(ctx context.Context, r *run) error {
+	if err := r.midway(ctx); err != nil {
+		return err
+	}
+	armed := r.roles[processor(0)]
+	for i := 1; !armed.over() && !r.roles["generator"].over(); i = i%(r.processors-1) + 1 {
+		if err := r.stop(ctx, processor(i)); err != nil {
+			return err
 		}
+		if err := r.startProcessor(i); err != nil {
+			return err
+		}
+		next := time.Now().Add(500 * time.Millisecond)
+		if err := r.await(ctx, "the next moment", drainFor, func() bool { return armed.over() || !time.Now().Before(next) }); err != nil {
+			return err
+		}
+	}
+	return r.died(ctx, processor(0), drainFor)
 }
 
 // armMissing starts the processors that do not run, armed, and waits for the

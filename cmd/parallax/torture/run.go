@@ -74,7 +74,7 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 		commit:  []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond}[rng.IntN(3)],
 		batch:   []int{20, 200, 65536}[rng.IntN(3)],
 		session: session, patience: patience, transaction: max(session*6/10, time.Second),
-		events: config.Events, lasts: streamFor + time.Duration(max(0, config.Events-10_000))*100*time.Microsecond,
+		events: config.Events, lasts: max(r.lasts, streamFor) + time.Duration(max(0, config.Events-10_000))*100*time.Microsecond,
 		started: map[string]int{}, roles: map[string]*role{}, views: views,
 	}
 	o.load = func(path string) error { return writeLoad(path, seed, o.events, o.lasts) }

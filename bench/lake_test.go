@@ -47,7 +47,7 @@ func write(b *testing.B, c kafka.Config, prefix, to string, l *log) {
 	b.Helper()
 	g, err := ingest.New(ingest.Config{
 		Brokers: c.Brokers, TopicPrefix: prefix, Lake: to, Group: filepath.Base(to), Instance: "bench",
-		Rows: 524288, Bytes: 64 << 20, Span: 10 * time.Minute, ToEnd: true,
+		Rows: 524288, Bytes: 64 << 20, Span: 10 * time.Minute, Session: 45 * time.Second, ToEnd: true,
 	}, ingest.Deps{})
 	must(b, err)
 	must(b, g.Run(b.Context()))

@@ -289,7 +289,7 @@ func (r *run) startIngest(name string) error { return r.startIngestArmed(name, "
 
 func (r *run) startIngestArmed(name, armed string) error {
 	return r.start(name, armed, "ingest", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix, "--group", r.prefix+"-"+name,
-		"--lake", r.in("lake"), "--rows", "150", "--span", "100ms")
+		"--lake", r.in("lake"), "--rows", "150", "--span", "100ms", "--session-timeout", r.session.String())
 }
 
 func (r *run) startGenerator() error { return r.startGeneratorArmed("") }

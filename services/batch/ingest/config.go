@@ -16,6 +16,7 @@ type Config struct {
 	Rows        int           `default:"524288" help:"Records of a partition after which a manifest is written."`
 	Bytes       int           `default:"67108864" help:"Bytes of a partition's records in memory after which a manifest is written."`
 	Span        time.Duration `default:"10m" help:"Time between a partition's records, or since the first of them was read, after which a manifest is written."`
+	Session     time.Duration `name:"session-timeout" default:"45s" help:"How long a dead ingester keeps its partitions."`
 	ToEnd       bool          `help:"Stop when everything that the topic holds at the start is in the lake."`
 	Metrics     string        `placeholder:"HOST:PORT" help:"Serve /metrics and /healthz here."`
 }
@@ -38,6 +39,9 @@ func (c *Config) Validate() []config.Fault {
 	}
 	if c.Span < time.Millisecond {
 		fault("--span", "must be at least 1ms")
+	}
+	if c.Session < time.Second {
+		fault("--session-timeout", "must be at least 1s")
 	}
 	return faults
 }

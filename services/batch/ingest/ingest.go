@@ -147,7 +147,7 @@ func (g *Ingester) join(ctx context.Context, client kafka.Config) (err error) {
 		g.Until(cut)
 	}
 	g.consumer, err = kafka.NewConsumer(client, kafka.GroupConfig{
-		Group: g.config.Group, Instance: g.config.Instance, Topic: name,
+		Group: g.config.Group, Instance: g.config.Instance, Topic: name, SessionTimeout: g.config.Session,
 		OnAssigned: func(parts []int32) ([]int64, error) { return g.assigned(ctx, parts) },
 		OnRevoked:  g.revoked,
 	})

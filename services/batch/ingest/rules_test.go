@@ -138,7 +138,7 @@ func TestLocate(t *testing.T) {
 }
 
 func TestConfigFaults(t *testing.T) {
-	if faults := new(Config).Validate(); len(faults) != 5 {
+	if faults := new(Config).Validate(); len(faults) != 6 {
 		t.Errorf("the zero configuration has the faults %v", faults)
 	}
 }

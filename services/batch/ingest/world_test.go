@@ -56,7 +56,7 @@ func newWorld(t testing.TB) *world {
 
 // config is the default one with short ranges.
 func (w *world) config(group string) ingest.Config {
-	return ingest.Config{Brokers: w.client.Brokers, TopicPrefix: "parallax", Lake: w.folder, Group: group, Rows: 50, Bytes: 1 << 20, Span: time.Hour}
+	return ingest.Config{Brokers: w.client.Brokers, TopicPrefix: "parallax", Lake: w.folder, Group: group, Rows: 50, Bytes: 1 << 20, Span: time.Hour, Session: 45 * time.Second}
 }
 
 func (w *world) ingester(c ingest.Config) *ingest.Ingester {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -273,7 +274,14 @@ func sameGroup(ctx context.Context, r *run) (*check.Report, error) {
 		if err := r.midway(ctx); err != nil {
 			return err
 		}
-		err := r.start("other", "", "processor", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix+"-other", "--group", r.prefix,
+		// One that has done nothing yet stops as well: it cannot know who was first.
+		err := r.await(ctx, "all processors to work", drainFor, func() bool {
+			return !slices.ContainsFunc(r.all(), func(name string) bool { return len(r.roles[name].owned()) == 0 })
+		})
+		if err != nil {
+			return err
+		}
+		err = r.start("other", "", "processor", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix+"-other", "--group", r.prefix,
 			"--views", r.in("views.yaml"), "--session-timeout", r.session.String(), "--transaction-timeout", r.transaction.String())
 		if err != nil {
 			return err

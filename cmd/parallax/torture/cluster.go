@@ -48,7 +48,7 @@ func openCluster(ctx context.Context, c *Config, dir string) (*cluster, error) {
 	return k, nil
 }
 
-// close ends what was started. Nobody needs an orderly end of it.
+// close ends what was started; it may be called again. Nobody needs an orderly end of it.
 func (k *cluster) close() {
 	if k.proc != nil {
 		k.proc.Kill()

@@ -16,7 +16,7 @@ type row struct {
 	lake  bool   // with ingest, batch and reporter, and all that they say checked
 	// broker rows break Kafka itself: they need --kafka-home and run alone.
 	broker bool
-	// joins rows kill members while they join. The embedded broker's group may wait
+	// joins rows end members while others join. The embedded broker's group may wait
 	// for such a one for ever: they need Apache Kafka.
 	joins bool
 	long  bool // runs only when it is named

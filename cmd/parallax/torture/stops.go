@@ -32,8 +32,8 @@ var stopRows = []row{
 	stop("lake-retention", "retention takes events that are not in the lake yet", "ingest", loseUnanswered,
 		"the records between are lost", "begin a new lake"),
 	{name: "same-group", group: "stop", what: "a second deployment, of other topics, is started with the same group", wants: 1, whole: sameGroup},
-	{name: "retention-live", group: "stop", what: "retention overtakes processors that are frozen", wants: 1, whole: retentionLive},
-	{name: "topic-recreated-live", group: "stop", what: "the events topic is deleted and made again while processors run", wants: 1, whole: recreatedLive},
+	{name: "retention-live", group: "stop", what: "retention overtakes processors that are frozen", wants: 1, joins: true, whole: retentionLive},
+	{name: "topic-recreated-live", group: "stop", what: "the events topic is deleted and made again while processors run", wants: 1, joins: true, whole: recreatedLive},
 }
 
 func stop(name, what, program string, take func(context.Context, *run) error, says ...string) row {

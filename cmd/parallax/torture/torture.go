@@ -74,7 +74,9 @@ func Run(ctx context.Context, c Config, d Deps) error {
 	if err := t.runAll(ctx); err != nil {
 		return err
 	}
-	return t.conclude(d.Now().Sub(began))
+	took := d.Now().Sub(began)
+	k.close() // its files lie in the folder that goes when all was good
+	return t.conclude(took)
 }
 
 // newFolder makes a folder that nobody else has: two may begin in one second.

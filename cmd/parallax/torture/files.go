@@ -9,7 +9,7 @@ import (
 )
 
 var generatorRows = []row{
-	{name: "generator-kill", group: "generator", what: "kill -9 of the generator, which goes on with its ledger, twice", wants: 2, lake: true, during: killGenerator},
+	{name: "generator-kill", group: "generator", what: "kill -9 of the generator, which goes on with its ledger, twice", wants: 2, lake: true, lasts: unsent, during: killGenerator},
 	{name: "generator-freeze", group: "generator", what: "SIGSTOP of the generator", wants: 1, lake: true, during: freezeGenerator},
 	generatorPoint("generator/before-sync"),
 	generatorPoint("generator/synced"),
@@ -46,8 +46,12 @@ var reporterRows = []row{
 	reporterPoint("reporter/renamed"),
 }
 
+// unsent is how long the load is sent where the generator is killed: it must have
+// something left to send, also on a busy machine.
+const unsent = 4 * time.Second
+
 func generatorPoint(name string) row {
-	return row{name: name, group: "generator", what: "kill -9 of the generator at this failpoint, which goes on with its ledger", wants: 1, lake: true,
+	return row{name: name, group: "generator", what: "kill -9 of the generator at this failpoint, which goes on with its ledger", wants: 1, lake: true, lasts: unsent,
 		during: func(ctx context.Context, r *run) error {
 			if err := r.midway(ctx); err != nil {
 				return err

@@ -176,3 +176,29 @@ func TestDatasetIsChecked(t *testing.T) {
 		t.Error("garbage is unpacked")
 	}
 }
+
+// What a machine does to one round counts for neither side.
+func TestGuaranteeLineComparesRounds(t *testing.T) {
+	runs := func(walls ...time.Duration) (list []sample) {
+		for _, wall := range walls {
+			list = append(list, sample{Wall: wall})
+		}
+		return list
+	}
+	got := guaranteeLine([]*point{{Name: "exactly-once", runs: runs(10, 40, 20)}, {Name: "at-least-once", runs: runs(9, 20, 16)}})
+	if want := "\nExactly once has 0.800 of the throughput of at least once, from 0.500 to 0.900 by round.\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := guaranteeLine([]*point{{Name: "3 events"}}); got != "" {
+		t.Errorf("without the part: %q", got)
+	}
+}
+
+func TestInTurnsReversesEachOtherRound(t *testing.T) {
+	a, b := &point{Name: "a"}, &point{Name: "b"}
+	for run, first := range []*point{a, b, a} {
+		if got := inTurns([]*point{a, b}, run); len(got) != 2 || got[0] != first {
+			t.Errorf("round %d begins with %q", run, got[0].Name)
+		}
+	}
+}

@@ -164,10 +164,9 @@ func prove(c Consumer) (kafka.GroupMetadata, error) {
 // handOver commits the open batch before its partition goes: what it has told of
 // cannot be taken back.
 func (t *task) handOver() {
-	t.engine.Flush(&t.out)
-	member, err := t.complete()
+	member, err := t.prepare()
 	if err == nil {
-		err = t.tryCommit(member)
+		err = t.fly(member)
 	}
 	if err != nil {
 		t.loop.config.Log.Warn("the last batch was not committed; the next owner takes it in again", "partition", t.partition, "error", err)

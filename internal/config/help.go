@@ -10,7 +10,7 @@ func (p *parser) help() error { return p.context.PrintUsage(false) }
 
 // helpText is a flag's help with its variable.
 func helpText(value *kong.Value) string {
-	if value.Flag == nil || value.Name == "help" {
+	if value.Flag == nil || question(value.Name) {
 		return value.Help
 	}
 	return strings.TrimSuffix(value.Help, ".") + " ($" + variable(value.Name) + ")."

@@ -101,7 +101,7 @@ func Report(w io.Writer, name string, err error) int {
 	switch {
 	case errors.As(err, &told):
 		return told.ExitCode()
-	case errors.Is(err, ErrHelp):
+	case errors.Is(err, ErrAnswered):
 		return ExitOK
 	case errors.As(err, &faults):
 		noun := "faults"

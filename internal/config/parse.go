@@ -25,8 +25,9 @@ type Options struct {
 	Stdout io.Writer
 }
 
-// ErrHelp says that the help was asked for and has been printed.
-var ErrHelp = errors.New("help was shown")
+// ErrAnswered says that something else than a run was asked for (the help, the
+// version, the health of a program that runs), and has been answered.
+var ErrAnswered = errors.New("the question was answered")
 
 // Validator is implemented by configuration structs that can be wrong in ways
 // that tags do not say. It reports every fault, each with its flag.
@@ -34,15 +35,22 @@ type Validator interface {
 	Validate() []Fault
 }
 
-// builtin are the settings of every program.
+// builtin are the settings of every program. The questions among them are
+// asked on the command line only.
 type builtin struct {
-	Help   bool   `short:"h" help:"Show this help."`
-	Config string `placeholder:"FILE" help:"Read settings from this YAML file."`
+	Help    bool   `short:"h" help:"Show this help."`
+	Version bool   `help:"Show which sources this program was built from."`
+	Health  string `placeholder:"HOST:PORT" help:"Ask the program that serves /healthz there whether it is well, and end: 0 if it is, 1 if not."`
+	Config  string `placeholder:"FILE" help:"Read settings from this YAML file."`
 }
+
+// question reports whether a flag asks something instead of setting something.
+func question(flag string) bool { return flag == "help" || flag == "version" || flag == "health" }
 
 // Parse fills cli, a pointer to a struct with kong's tags, from args (without
 // the program's name), the environment and the file.
-// The error is ErrHelp, or Faults with everything that is wrong.
+// The error is ErrAnswered, that of a program which is not well, or Faults with
+// everything that is wrong.
 func Parse(args []string, cli any, o Options) (*kong.Context, error) {
 	if o.Environment == nil {
 		o.Environment = os.LookupEnv
@@ -67,8 +75,14 @@ func Parse(args []string, cli any, o Options) (*kong.Context, error) {
 	p.prepare(k.Model.Node)
 
 	args = p.trace(args)
-	if p.flag("help").Interface().(bool) {
-		return nil, errors.Join(p.help(), ErrHelp)
+	switch address := p.flag("health").String(); {
+	case p.flag("help").Bool():
+		return nil, errors.Join(p.help(), ErrAnswered)
+	case p.flag("version").Bool():
+		fmt.Fprintln(o.Stdout, o.Name, Version())
+		return nil, ErrAnswered
+	case address != "":
+		return nil, cmp.Or(healthy(address), ErrAnswered)
 	}
 	if path := p.configPath(); path != "" {
 		p.readFile(path)

@@ -202,7 +202,7 @@ func TestHelp(t *testing.T) {
 		var out bytes.Buffer
 		o.Stdout = &out
 		_, err := config.Parse(args, cli, o)
-		if !errors.Is(err, config.ErrHelp) || config.Report(new(bytes.Buffer), "service", err) != config.ExitOK {
+		if !errors.Is(err, config.ErrAnswered) || config.Report(new(bytes.Buffer), "service", err) != config.ExitOK {
 			t.Fatalf("Parse: %v, want help", err)
 		}
 		for _, want := range wants {
@@ -240,7 +240,7 @@ func FuzzParse(f *testing.F) {
 		for _, cli := range []any{&service{}, &program{}} {
 			_, err := config.Parse(strings.Fields(line), cli, options(nil))
 			var faults config.Faults
-			if err != nil && !errors.Is(err, config.ErrHelp) && (!errors.As(err, &faults) || len(faults) == 0) {
+			if err != nil && !errors.Is(err, config.ErrAnswered) && (!errors.As(err, &faults) || len(faults) == 0) {
 				t.Errorf("Parse(%q): %v, want help or faults", line, err)
 			}
 		}

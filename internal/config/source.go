@@ -25,7 +25,7 @@ type setting struct {
 // resolve gives kong the value of a flag that is not on the command line, and
 // notes where it came from.
 func (p *parser) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if flag.Name == "help" {
+	if question(flag.Name) {
 		return nil, nil
 	}
 	if value, found := p.environment(variable(flag.Name)); found && value != "" {
@@ -96,7 +96,7 @@ func (p *parser) readFile(path string) {
 	}
 	known := map[string]bool{}
 	for _, flag := range p.context.Flags() {
-		known[flag.Name] = flag.Name != "help" && flag.Name != "config"
+		known[flag.Name] = !question(flag.Name) && flag.Name != "config"
 	}
 	p.file = map[string]setting{}
 	for i := 0; i+1 < len(top.Content); i += 2 {

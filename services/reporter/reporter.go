@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -118,7 +117,7 @@ func (v *Verdict) ExitCode() int { return v.Verdict.ExitCode }
 // report says so.
 func (r *Reporter) Compare(ctx context.Context) (*report.Report, []report.Cell, error) {
 	rep := &report.Report{Run: report.Run{
-		ID: r.config.RunID, Created: report.Time(r.deps.Now().UnixMicro()), Tool: tool(), Dataset: r.config.Dataset,
+		ID: r.config.RunID, Created: report.Time(r.deps.Now().UnixMicro()), Tool: "parallax " + config.Version(), Dataset: r.config.Dataset,
 		Noun: r.config.Noun, Nouns: r.config.Nouns, Key: r.config.KeyNoun, Unit: r.config.Unit, Why: r.config.Why,
 	}}
 	cells, err := r.compare(ctx, rep)
@@ -227,13 +226,4 @@ func freshness(sent *gather.Sending, t collect.Timing, a *gather.Answer) []repor
 	add("batch", sent.First, first, a.Finished, "the answer was complete")
 	add("batch", sent.Last, last, a.Finished, "the answer was complete")
 	return list
-}
-
-// tool names the program and its version.
-func tool() string {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	return "parallax " + version
 }

@@ -41,6 +41,24 @@ func Handler(registry *prometheus.Registry, health func() error) http.Handler {
 	return mux
 }
 
+// Observed runs run, and meanwhile serves /metrics and /healthz at the address;
+// an empty one serves nothing. The error is run's, or why nothing could be served.
+func Observed(ctx context.Context, address string, registry *prometheus.Registry, run func(context.Context) error) error {
+	if address == "" {
+		return run(ctx)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot serve metrics: %w", err)
+	}
+	serving, end := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- Serve(serving, listener, Handler(registry, nil)) }()
+	err = run(ctx)
+	end()
+	return errors.Join(err, <-served)
+}
+
 // shutdownGrace is how long requests that are under way may take at the end; a
 // program ends within two seconds of its signal.
 const shutdownGrace = time.Second

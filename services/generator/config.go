@@ -20,6 +20,8 @@ type Config struct {
 	Limit       int    `placeholder:"N" help:"Stop after this many events; 0 sends all."`
 	Ledger      string `default:"generator.ledger" placeholder:"FILE" help:"Where to record what is sent. If the file exists, that run is resumed."`
 	RunID       string `default:"run" placeholder:"ID" help:"Name of the run, for the ledger."`
+	Stay        bool   `help:"Stay when everything is sent, until asked to end."`
+	Metrics     string `placeholder:"HOST:PORT" help:"Serve /metrics and /healthz here."`
 }
 
 // Validate reports what the tags cannot say.

@@ -13,6 +13,7 @@ import (
 	"parallax.example/internal/config"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/ledger"
+	"parallax.example/internal/telemetry"
 )
 
 // Deps is what a generator needs of the world.
@@ -104,8 +105,19 @@ const patience = time.Second
 // Run sends what the ledger does not have yet and waits for every outcome. When
 // ctx ends it stops within two seconds and leaves a ledger from which the next
 // Run goes on. The summary is of the whole ledger, also beside an error that
-// came while sending.
-func (g *Generator) Run(ctx context.Context) (Summary, error) {
+// came while sending. With Config.Stay it returns when ctx has ended as well.
+func (g *Generator) Run(ctx context.Context) (s Summary, err error) {
+	err = telemetry.Observed(ctx, g.config.Metrics, g.registry(), func(ctx context.Context) error {
+		if s, err = g.run(ctx); err == nil && g.config.Stay {
+			g.deps.Log.Info("everything is sent; staying until asked to end", "messages", s.Intents)
+			<-ctx.Done()
+		}
+		return err
+	})
+	return s, err
+}
+
+func (g *Generator) run(ctx context.Context) (Summary, error) {
 	admin, err := kafka.NewAdmin(g.kafka())
 	if err != nil {
 		return Summary{}, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"parallax.example/internal/failpoint"
@@ -90,25 +89,13 @@ func (p *Processor) observed(ctx context.Context, run func(context.Context) erro
 		return err
 	}
 	defer admin.Close()
-	listener, err := net.Listen("tcp", p.config.Metrics)
-	if err != nil {
-		return fmt.Errorf("cannot serve metrics: %w", err)
-	}
-	serving, end := context.WithCancel(ctx)
 	registry := telemetry.NewRegistry()
 	registry.MustRegister(collector{&p.counters, func(partitions []int32) ([]kafka.Offsets, error) {
-		soon, cancel := context.WithTimeout(serving, time.Second)
+		soon, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		return admin.Offsets(soon, kafka.NewTopics(p.config.TopicPrefix).Events, partitions)
 	}, p.deps.Now})
-	served := make(chan error, 1)
-	go func() { served <- telemetry.Serve(serving, listener, telemetry.Handler(registry, nil)) }()
-	err = run(ctx)
-	end()
-	if failed := <-served; err == nil {
-		err = failed
-	}
-	return err
+	return telemetry.Observed(ctx, p.config.Metrics, registry, run)
 }
 
 func (p *Processor) kafka() kafka.Config {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -78,21 +77,9 @@ func (g *Ingester) Until(cut []int64) {
 // it has read. The error is nil at a regular end; otherwise it says what a
 // person can do, and the lake is as good as before.
 func (g *Ingester) Run(ctx context.Context) error {
-	if g.config.Metrics == "" {
-		return g.run(ctx)
-	}
-	listener, err := net.Listen("tcp", g.config.Metrics)
-	if err != nil {
-		return fmt.Errorf("cannot serve metrics: %w", err)
-	}
 	registry := telemetry.NewRegistry()
 	g.count.Register(registry)
-	serving, end := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- telemetry.Serve(serving, listener, telemetry.Handler(registry, nil)) }()
-	err = g.run(ctx)
-	end()
-	return errors.Join(err, <-served)
+	return telemetry.Observed(ctx, g.config.Metrics, registry, g.run)
 }
 
 func (g *Ingester) run(ctx context.Context) error {

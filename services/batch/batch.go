@@ -47,13 +47,16 @@ func New(c Config, d Deps) (*Batch, error) {
 		if d.Now != nil {
 			now = d.Now
 		}
-		c.Job = now().UTC().Format("20060102T150405Z-") + rand.Text()[:6]
+		c.Job = newJob(now())
 	}
 	if d.Progress == nil {
 		d.Progress = func(string, int, int) {}
 	}
 	return &Batch{c, views, cut, d.Progress}, nil
 }
+
+// newJob is a name that no other job has.
+func newJob(now time.Time) string { return now.UTC().Format("20060102T150405Z-") + rand.Text()[:6] }
 
 // Job is the name of the job.
 func (b *Batch) Job() string { return b.config.Job }

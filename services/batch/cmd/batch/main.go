@@ -14,7 +14,8 @@ import (
 )
 
 type commands struct {
-	Run run `cmd:"" help:"Answer the views at a cut, in both readings, as one job."`
+	Run   run   `cmd:"" help:"Answer the views at a cut, in both readings, as one job."`
+	Watch watch `cmd:"" help:"Answer again whenever the lake has grown, until asked to end."`
 }
 
 type run struct {
@@ -48,10 +49,20 @@ func (c *run) Run(ctx context.Context) error {
 	return nil
 }
 
+type watch struct {
+	batch.WatchConfig
+	Log telemetry.Log `embed:""`
+}
+
+// Run is called by config.Main.
+func (c *watch) Run(ctx context.Context) error {
+	return batch.Watch(ctx, c.WatchConfig, c.Log.Logger(os.Stderr, telemetry.TerminalOf(os.Stderr, os.LookupEnv)))
+}
+
 func main() {
 	os.Exit(config.Main(&commands{}, config.Options{
 		Name:        "batch",
 		Description: "Answer the views from the lake, by the stream's rule (A) and with every event (B).",
-		Examples:    "batch run --lake lake --views views.yaml --out batch\nbatch run --cut 0=1500,1=1480 --json",
+		Examples:    "batch run --lake lake --views views.yaml --out batch\nbatch run --cut 0=1500,1=1480 --json\nbatch watch --every 20s",
 	}))
 }

@@ -240,6 +240,13 @@ func (k *Collector) ask(ctx context.Context) ([]Progress, error) {
 	return list, nil
 }
 
+// Err says why the collecting has ended early; nil while it goes on.
+func (k *Collector) Err() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err
+}
+
 // Stop ends the collecting. It returns the error that ended it before, if any.
 func (k *Collector) Stop() error {
 	k.cancel()

@@ -46,6 +46,7 @@ func New(snapshot func() Live, o Options) http.Handler {
 	mux.Handle("GET /uplot.licence.txt", text(assets.UPlotLicence, "text/plain; charset=utf-8"))
 	mux.Handle("GET /icon.svg", text(assets.Icon, "image/svg+xml"))
 	mux.Handle("GET /events", newStream(snapshot, o))
+	mux.Handle("GET /healthz", text("ok\n", "text/plain; charset=utf-8"))
 	for _, r := range render.Files {
 		mux.Handle("GET /"+r.Name, finished(o.Reports, r))
 	}
@@ -110,7 +111,7 @@ func finished(dir string, f render.File) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, err := open(dir, f.Name)
 		if err != nil {
-			http.Error(w, "There is no report yet: it is written when the run ends.", http.StatusNotFound)
+			http.Error(w, "There is no report yet: it is written with the verdict.", http.StatusNotFound)
 			return
 		}
 		defer content.Close()

@@ -21,6 +21,19 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if !loopback(host) {
 		return nil, fmt.Errorf("cannot open the page at %q: it is for this machine only; use 127.0.0.1, [::1] or localhost", address)
 	}
+	return listen(ctx, address)
+}
+
+// ListenPublished opens the page's port inside a container, on any address: who
+// can reach it there is decided by where the container's port is published.
+func ListenPublished(ctx context.Context, address string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("cannot open the page at %q: want host:port, such as :8080: %w", address, err)
+	}
+	return listen(ctx, address)
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {

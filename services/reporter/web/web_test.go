@@ -36,7 +36,7 @@ func TestPagesAndHeaders(t *testing.T) {
 	for path, kind := range map[string]string{
 		"/": "text/html", "/live.js": "text/javascript", "/live.css": "text/css", "/charts.js": "text/javascript",
 		"/theme.css": "text/css", "/uplot.js": "text/javascript", "/uplot.css": "text/css", "/icon.svg": "image/svg+xml",
-		"/uplot.licence.txt": "text/plain",
+		"/uplot.licence.txt": "text/plain", "/healthz": "text/plain",
 	} {
 		r := get(t, h, path, "localhost:8080")
 		if r.Code != http.StatusOK || !strings.HasPrefix(r.Header().Get("Content-Type"), kind) {
@@ -285,5 +285,20 @@ func TestListen(t *testing.T) {
 	_, err = web.Listen(t.Context(), l.Addr().String())
 	if err == nil || !strings.Contains(err.Error(), "another program has this port") {
 		t.Errorf("a busy port: %v", err)
+	}
+}
+
+// Inside a container the port is open to whoever published it.
+func TestListenPublished(t *testing.T) {
+	l, err := web.ListenPublished(t.Context(), ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsUnspecified() {
+		t.Errorf("it listens on %s", l.Addr())
+	}
+	if _, err := web.ListenPublished(t.Context(), "nonsense"); err == nil || !strings.Contains(err.Error(), "want host:port") {
+		t.Errorf("no address: %v", err)
 	}
 }

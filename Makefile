@@ -12,13 +12,30 @@ rules     := parallax.example/integration/architecture
 
 kafka := bin/kafka/java/broker
 
-.PHONY: help build demo test mutants torture torture-kafka torture-ci verify fix bench bench-peers clean
+.PHONY: help build up down logs verdict integration demo test mutants torture torture-kafka torture-ci verify fix bench bench-peers clean
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
 build: ## every program into bin/; batch is static
 	go build -o bin/ parallax.example/cmd/... parallax.example/services/...
 	CGO_ENABLED=0 go build -o bin/ parallax.example/services/batch/cmd/batch
+
+up: ## all of it in containers, on Apache Kafka; the page is http://127.0.0.1:8080
+	VERSION=$$(git describe --tags --always --dirty) docker compose up --build --wait
+
+down: ## stop the containers and remove all that they kept
+	docker compose down -v
+
+logs: ## what the containers say, until Ctrl-C
+	docker compose logs --follow --tail 100
+
+verdict: ## the batch answers now, and the verdict is printed; exit code 0: everything is explained
+	@job=verdict-$$(date -u +%Y%m%dT%H%M%SZ)
+	docker compose run --rm --no-deps -T batch run --job $$job
+	docker compose run --rm --no-deps -T reporter --batch batch/$$job --out report/verdict
+
+integration: ## the containers are started, scaled and killed; needs Docker; ARGS="-seed 7" repeats a run
+	go test -tags integration -count=1 -timeout 30m -v parallax.example/integration/compose $(if $(ARGS),-args $(ARGS))
 
 demo: ## a week of flights, both answers, the verdict
 	go build -o bin/parallax parallax.example/cmd/parallax
@@ -72,6 +89,7 @@ fix-format: ## gofmt
 
 verify-vet: ## go vet over the workspace
 	go vet work
+	go vet -tags integration parallax.example/integration/...
 fix-vet: ## what vet can repair by itself
 	go vet -fix work
 

@@ -266,7 +266,7 @@ func (c *change) attemptAt(p int32, producer Producer, committed []position) (bo
 			return false, err
 		}
 	}
-	member, err := t.prepare()
+	member, err := t.complete()
 	if err == nil {
 		err = t.tryCommit(member)
 	}

@@ -17,27 +17,36 @@ type outcome struct {
 	took time.Duration
 }
 
-// offer sends the open transaction off: its commit is in flight until land takes
-// the outcome in. Until then the partition takes no input, and the flight alone
-// uses producer, engine and output.
+// offer completes the open transaction and sends it off: its commit is in
+// flight until land takes the outcome in. Until then the partition takes no
+// input, and the flight alone uses the producer.
 func (t *task) offer() error {
 	start := time.Now()
-	member, err := t.prepare()
+	t.engine.Flush(&t.out)
+	if failpoint.Mutant("processor/merged-early") {
+		t.engine.Commit()
+	}
+	member, err := t.complete()
 	if err != nil {
 		return t.failed(err)
 	}
 	t.flying = true
 	t.hold()
-	go func() { t.outcome <- outcome{t.fly(member), time.Since(start)} }()
+	go func() { t.outcome <- outcome{t.tryCommit(member), time.Since(start)} }()
 	return nil
 }
 
-// prepare says what a commit would make of the partition; how much output it has,
-// the flight adds. The proof of membership is taken now, not at assignment: any
-// rebalance makes it stale.
-func (t *task) prepare() (kafka.GroupMetadata, error) {
-	member, err := t.member()
-	if err != nil {
+// complete puts the last records into the transaction, and says what a commit
+// would make of the partition. The proof of membership is taken now, not at
+// assignment: any rebalance makes it stale.
+func (t *task) complete() (member kafka.GroupMetadata, err error) {
+	if err := t.send(); err != nil {
+		return member, err
+	}
+	if err := t.loop.probe(Produced, t.partition); err != nil {
+		return member, err
+	}
+	if member, err = t.member(); err != nil {
 		return member, err
 	}
 	t.attempt.transaction = t.engine.Transaction() + 1
@@ -56,26 +65,8 @@ func (t *task) member() (kafka.GroupMetadata, error) {
 	return prove(t.loop.consumer)
 }
 
-// fly is the flight. Most of the output comes only now, and handing it over waits
-// where the client's queue is full, so it is no work for the loop's goroutine: the
-// other partitions would wait with it.
-func (t *task) fly(member kafka.GroupMetadata) error {
-	t.engine.Flush(&t.out)
-	if failpoint.Mutant("processor/merged-early") {
-		t.engine.Commit()
-	}
-	return t.tryCommit(member)
-}
-
-// tryCommit puts the last records into the transaction, then the offset, and
-// commits.
+// tryCommit is the flight. It changes nothing of the task.
 func (t *task) tryCommit(member kafka.GroupMetadata) error {
-	if err := t.send(); err != nil {
-		return err
-	}
-	if err := t.loop.probe(Produced, t.partition); err != nil {
-		return err
-	}
 	next := t.attempt.offset
 	if failpoint.Mutant("processor/last-offset") {
 		next--

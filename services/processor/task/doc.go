@@ -22,11 +22,11 @@
 //   - One goroutine owns consumer, tasks, engines and every decision. A commit in
 //     flight is the one thing beside it.
 //
-// A commit is in flight from offer to land. Its goroutine takes the changes of the
-// state from the engine, hands them over, sends the offset and commits, and hands
-// back one outcome. Meanwhile the loop touches neither that engine and its output
-// nor that producer, and the partition takes no input; the other partitions go on,
-// so their commits overlap.
+// A commit is in flight from offer to land. Its goroutine sends the offset and
+// commits: it uses the task's producer, reads what the commit says, and hands
+// back one outcome. Meanwhile the loop touches neither that producer nor that
+// engine, and the partition takes no input; the other partitions go on, so their
+// commits overlap.
 //
 // Why a rebalance cannot overtake a flight. The proof of membership is taken on
 // the loop's goroutine, between two polls, so it is that of the generation under

@@ -43,8 +43,8 @@ type Config struct {
 
 	Counters *Counters
 	// Probe, if set, is called at each step, for tests and faults; at Taking, Taken,
-	// and from FirstProduced to Committed by several partitions at once. Its error
-	// counts as the error of that step; at Revoking the transaction is then left as it is.
+	// OffsetsSent and Committed by several partitions at once. Its error counts as
+	// the error of that step; at Revoking the transaction is then left as it is.
 	Probe func(step Step, partition int32) error
 }
 

@@ -164,9 +164,10 @@ func prove(c Consumer) (kafka.GroupMetadata, error) {
 // handOver commits the open batch before its partition goes: what it has told of
 // cannot be taken back.
 func (t *task) handOver() {
-	member, err := t.prepare()
+	t.engine.Flush(&t.out)
+	member, err := t.complete()
 	if err == nil {
-		err = t.fly(member)
+		err = t.tryCommit(member)
 	}
 	if err != nil {
 		t.loop.config.Log.Warn("the last batch was not committed; the next owner takes it in again", "partition", t.partition, "error", err)

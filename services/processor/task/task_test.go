@@ -263,7 +263,7 @@ func TestSilentMemberIsPutOut(t *testing.T) {
 	hits := 0
 	awake := make(chan struct{})
 	c.Probe = func(s task.Step, _ int32) error {
-		if s == task.Begun { // between two polls
+		if s == task.Produced {
 			if hits++; hits == 3 {
 				go func() { heir.done <- task.New(d).Run(t.Context()) }()
 				for end := time.Now().Add(patience); heir.total(owned) < partitions && time.Now().Before(end); {

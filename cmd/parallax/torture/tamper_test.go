@@ -326,6 +326,18 @@ func TestTamperedRunIsCaught(t *testing.T) {
 			e.Results.Records[i].Value = m.Append(nil)
 			e.Results.Live[i].Value = e.Results.Records[i].Value
 		}, "stream", "or their sums or sketches differ"},
+		{"an early row is ahead of its transaction", func(e *check.Evidence) {
+			for i := range e.Results.Records {
+				var m result.Result
+				must(t, m.Decode(e.Results.Records[i].Value))
+				if m.Stage == result.Early && !strings.HasPrefix(string(m.View), "visits") {
+					m.Agg.SumLow++
+					e.Results.Records[i].Value = m.Append(nil)
+					return
+				}
+			}
+			t.Fatal("no early row")
+		}, "early", "up to offset"},
 		{"an event is not counted", func(e *check.Evidence) {
 			i, m := final(e)
 			m.Agg.Count--

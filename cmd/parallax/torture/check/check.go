@@ -41,6 +41,7 @@ var checks = []struct {
 	{"transactions", transactions},
 	{"order", order},
 	{"stream", stream},
+	{"early", early},
 	{"conservation", conservation},
 	{"changelog", changelog},
 	{"position", position},

@@ -2,6 +2,8 @@ package check
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	"parallax.example/internal/ledger"
 )
@@ -53,12 +55,9 @@ func ledgerOnce(r *run) {
 
 // lies says whether the log holds the message where Kafka said.
 func (r *run) lies(m *Message) bool {
-	for _, record := range r.Events.of(int(m.Outcome.Partition)) {
-		if record.Offset == m.Offset {
-			return bytes.Equal(record.Value, m.Value)
-		}
-	}
-	return false
+	log := r.Events.of(int(m.Outcome.Partition))
+	i, found := slices.BinarySearchFunc(log, m.Offset, func(record Record, offset int64) int { return cmp.Compare(record.Offset, offset) })
+	return found && bytes.Equal(log[i].Value, m.Value)
 }
 
 // readers compares a reader that followed the run with one that came after it.

@@ -66,6 +66,7 @@ func (r *run) foldLate() {
 			byPlace[[2]int64{int64(m.Partition), m.Offset}] = record
 		}
 	}
+	stale := r.touchedByStale()
 	for i := range r.Views.Views {
 		v := &r.Views.Views[i]
 		if v.Window.Kind == view.Session {
@@ -93,7 +94,7 @@ func (r *run) foldLate() {
 		}
 		for cell, row := range r.Batch.Batch.B {
 			// Stale events count in B alone.
-			if cell.View == v.ID() && !r.touchedByStale(cell) && (folds[cell] == nil || folds[cell].Agg() != row.Agg) {
+			if cell.View == v.ID() && !stale[cell] && (folds[cell] == nil || folds[cell].Agg() != row.Agg) {
 				r.report.Cells++
 				r.fail("in %v the batch's reading A and the stream's late events do not make reading B", cell)
 			}
@@ -101,16 +102,19 @@ func (r *run) foldLate() {
 	}
 }
 
-func (r *run) touchedByStale(cell result.Cell) bool {
+// touchedByStale are the cells of windows into which stale events fall.
+func (r *run) touchedByStale() map[result.Cell]bool {
+	cells := map[result.Cell]bool{}
 	var record event.Record
 	for _, x := range r.exclusions {
-		if x.Message.Cause == result.Stale && x.Message.Place.Partition == cell.Partition &&
-			record.Decode(x.Message.Event) == nil && string(record.Event.Key) == cell.Key &&
-			record.Event.Time >= cell.Span.Start && record.Event.Time < cell.Span.End {
-			return true
+		if x.Message.Cause != result.Stale || record.Decode(x.Message.Event) != nil {
+			continue
 		}
+		r.windows(&record.Event, func(v *view.View, span view.Span) {
+			cells[result.Cell{View: v.ID(), Key: string(record.Event.Key), Span: span, Partition: x.Message.Place.Partition}] = true
+		})
 	}
-	return false
+	return cells
 }
 
 // truth answers what was really sent, from the ledger alone: the messages that

@@ -73,6 +73,20 @@ func (r *run) count(folds map[result.Cell]*result.Fold, late map[placement]bool,
 		return
 	}
 	e := &record.Event
+	r.windows(e, func(v *view.View, span view.Span) {
+		if late[placement{spot{m.Partition, m.Offset}, v.ID(), span}] {
+			return
+		}
+		cell := result.Cell{View: v.ID(), Key: string(e.Key), Span: span, Partition: m.Partition}
+		if folds[cell] == nil {
+			folds[cell] = result.NewFold(v)
+		}
+		folds[cell].Event(e.Value, e.Subject)
+	})
+}
+
+// windows calls for each window, of any view, into which an event falls.
+func (r *run) windows(e *event.Event, call func(*view.View, view.Span)) {
 	for i := range r.Views.Views {
 		v := &r.Views.Views[i]
 		if v.Window.Kind == view.Session {
@@ -80,15 +94,7 @@ func (r *run) count(folds map[result.Cell]*result.Fold, late map[placement]bool,
 		}
 		first, last := v.Window.Starts(e.Time)
 		for start := first; start <= last; start += v.Window.Hop {
-			span := view.Span{Start: start, End: start + v.Window.Size}
-			if late[placement{spot{m.Partition, m.Offset}, v.ID(), span}] {
-				continue
-			}
-			cell := result.Cell{View: v.ID(), Key: string(e.Key), Span: span, Partition: m.Partition}
-			if folds[cell] == nil {
-				folds[cell] = result.NewFold(v)
-			}
-			folds[cell].Event(e.Value, e.Subject)
+			call(v, view.Span{Start: start, End: start + v.Window.Size})
 		}
 	}
 }

@@ -13,7 +13,7 @@ type Config struct {
 	Fault     []string      `placeholder:"NAME,…" help:"Only these rows of the matrix, or groups of them; --list names them."`
 	Seeds     int           `default:"3" help:"Runs of each row, each with a seed of its own."`
 	Seed      uint64        `placeholder:"N" help:"Seed of the first run; the next ones count up. 0 draws one and prints it."`
-	Events    int           `default:"3000" help:"Messages of a run."`
+	Events    int           `placeholder:"N" help:"Messages of a run. 0: 3000, in long rows as many as they are meant for."`
 	Parallel  int           `default:"3" help:"Runs at the same time. Rows that break the broker run alone."`
 	Session   time.Duration `placeholder:"D" help:"Session timeout of the processors. 0: 2s, or 6s with --brokers, which is the least that Kafka allows by default."`
 	Brokers   string        `placeholder:"HOST:PORT,…" help:"Torture against this Kafka, which is left alone. Without it and --kafka-home: against the embedded broker, in a process of its own."`
@@ -36,7 +36,7 @@ func (c *Config) Validate() []config.Fault {
 		fault(!known, "--fault", "%q is no row and no group of the matrix; --list names them", name)
 	}
 	fault(c.Seeds < 1, "--seeds", "%d must be at least 1", c.Seeds)
-	fault(c.Events < 1000 || c.Events > 10_000_000, "--events", "%d must be from 1000 to 10000000", c.Events)
+	fault(c.Events != 0 && (c.Events < 1000 || c.Events > 10_000_000), "--events", "%d must be from 1000 to 10000000", c.Events)
 	fault(c.Parallel < 1 || c.Parallel > 64, "--parallel", "%d must be from 1 to 64", c.Parallel)
 	fault(c.Session != 0 && c.Session < 1500*time.Millisecond, "--session", "%v must be at least 1.5s", c.Session)
 	fault(c.Brokers != "" && c.KafkaHome != "", "--kafka-home", "cannot be combined with --brokers: choose one Kafka")

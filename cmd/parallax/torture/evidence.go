@@ -54,7 +54,7 @@ func (r *run) readTopics(ctx context.Context, e *check.Evidence) error {
 	for p := range all {
 		all[p] = int32(p)
 	}
-	ctx, cancel := context.WithTimeout(ctx, drainFor) // Kafka may just have come back
+	ctx, cancel := context.WithTimeout(ctx, r.patience) // Kafka may just have come back
 	defer cancel()
 	places := map[string]*check.Topic{
 		r.topics.Events: &e.Events, r.topics.Results: &e.Results, r.topics.Excluded: &e.Excluded,

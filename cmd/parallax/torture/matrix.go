@@ -19,9 +19,14 @@ type row struct {
 	// joins rows end members while others join. The embedded broker's group may wait
 	// for such a one for ever: they need Apache Kafka.
 	joins bool
-	long  bool // runs only when it is named
+	long  bool // runs only when it is named, and alone
+
 	// lasts is how long the load is sent, where a fault needs it for longer than usual.
-	lasts time.Duration
+	lasts  time.Duration
+	events int // messages of a run when nobody says otherwise; 0 is the usual number
+
+	// plan changes what the run drew from its seed.
+	plan func(r *run)
 
 	// What the row does: before the programs start, while the load is sent, instead
 	// of the batch's and the reporter's plain run, or instead of everything.
@@ -32,7 +37,7 @@ type row struct {
 // matrix is every row, in the order of the table.
 var matrix = func() []row {
 	var all []row
-	for _, part := range [][]row{controlRows, processorRows, processorPoints, generatorRows, ingestRows, batchRows, reporterRows, brokerRows, stopRows} {
+	for _, part := range [][]row{controlRows, processorRows, processorPoints, generatorRows, ingestRows, batchRows, reporterRows, brokerRows, stopRows, longRows} {
 		all = append(all, part...)
 	}
 	return all

@@ -132,7 +132,7 @@ const mostStarts = 20
 
 // ended waits for the end of a program, however it ends.
 func (r *run) ended(ctx context.Context, name string) error {
-	if err := r.await(ctx, "the end of "+name, 2*drainFor, func() bool { return r.roles[name].over() }); err != nil {
+	if err := r.await(ctx, "the end of "+name, 2*drainFor+r.lasts, func() bool { return r.roles[name].over() }); err != nil {
 		return err
 	}
 	delete(r.roles, name)
@@ -143,7 +143,7 @@ func (r *run) ended(ctx context.Context, name string) error {
 func (r *run) finish(ctx context.Context, name string) error {
 	o := r.roles[name]
 	// Where it may be started again, only a regular end is one.
-	if err := r.await(ctx, "the end of "+name, 2*drainFor, func() bool { o = r.roles[name]; return o.over() && (o.proc.Err() == nil || o.doomed) }); err != nil {
+	if err := r.await(ctx, "the end of "+name, 2*drainFor+r.lasts, func() bool { o = r.roles[name]; return o.over() && (o.proc.Err() == nil || o.doomed) }); err != nil {
 		return err
 	}
 	delete(r.roles, name)

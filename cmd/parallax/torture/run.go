@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -35,12 +36,16 @@ type run struct {
 	transaction  time.Duration
 	events       int
 	lasts        time.Duration // how long the load is sent
+	rows         int           // of a manifest of the ingest
+	span         time.Duration // of a manifest of the ingest
+	speed        string        // of the generator
 	started      map[string]int
 	roles        map[string]*role
 	views        string
 	load         func(path string) error
 	hits         []hit
 	armed        bool // a program was started with failpoints
+	measured     measured
 	tail         *tail
 	reporterSaid string
 }
@@ -52,6 +57,9 @@ type hit struct {
 	before     [partitions]int64
 	grace      time.Duration // for what was already on its way to the readers
 }
+
+// usual is how many messages a run has when nobody says otherwise.
+const usual = 3000
 
 // streamFor is how long the load of a run is sent. A fault comes in its middle.
 const streamFor = 1500 * time.Millisecond
@@ -74,10 +82,14 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 		commit:  []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond}[rng.IntN(3)],
 		batch:   []int{20, 200, 65536}[rng.IntN(3)],
 		session: session, patience: patience, transaction: max(session*6/10, time.Second),
-		events: config.Events, lasts: max(r.lasts, streamFor) + time.Duration(max(0, config.Events-10_000))*100*time.Microsecond,
+		events: cmp.Or(config.Events, r.events, usual), lasts: max(r.lasts, streamFor) + time.Duration(max(0, config.Events-10_000))*100*time.Microsecond,
+		rows: 150, span: 100 * time.Millisecond, speed: "1",
 		started: map[string]int{}, roles: map[string]*role{}, views: views,
 	}
-	o.load = func(path string) error { return writeLoad(path, seed, o.events, o.lasts) }
+	o.load = func(path string) error { return newLoad(seed).write(path, o.events, o.lasts) }
+	if r.plan != nil {
+		r.plan(o)
+	}
 	return o
 }
 
@@ -180,6 +192,18 @@ func (r *run) heal() error {
 
 // drain waits until everything is sent and answered, and ends the processors.
 func (r *run) drain(ctx context.Context) error {
+	if err := r.answered(ctx); err != nil {
+		return err
+	}
+	var names []string
+	for name := range r.roles {
+		names = append(names, name)
+	}
+	return r.stop(ctx, names...)
+}
+
+// answered waits until everything is sent and answered.
+func (r *run) answered(ctx context.Context) error {
 	if r.roles["generator"] != nil {
 		if err := r.finish(ctx, "generator"); err != nil {
 			return err
@@ -189,23 +213,16 @@ func (r *run) drain(ctx context.Context) error {
 	for p := range all {
 		all[p] = int32(p)
 	}
-	soon, cancel := context.WithTimeout(ctx, drainFor) // Kafka may just have come back
+	soon, cancel := context.WithTimeout(ctx, r.patience) // Kafka may just have come back
 	defer cancel()
 	ends, err := r.admin.Offsets(soon, r.topics.Events, all)
 	if err != nil {
 		return err
 	}
-	if err := r.await(ctx, "the processors to answer everything", r.patience, func() bool {
+	return r.await(ctx, "the processors to answer everything", r.patience, func() bool {
 		next := r.tail.committed()
 		return !slices.ContainsFunc(ends, func(o kafka.Offsets) bool { return next[o.Partition] < o.High })
-	}); err != nil {
-		return err
-	}
-	var names []string
-	for name := range r.roles {
-		names = append(names, name)
-	}
-	return r.stop(ctx, names...)
+	})
 }
 
 // answer lets the batch and the reporter answer, where the row is about them.
@@ -231,7 +248,7 @@ func (r *run) answer(ctx context.Context) error {
 
 func (r *run) toEnd(ctx context.Context) error {
 	if err := r.start("ingest-rest", "", "ingest", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix,
-		"--group", r.prefix+"-rest", "--lake", r.in("lake"), "--rows", "400", "--to-end"); err != nil {
+		"--group", r.prefix+"-rest", "--lake", r.in("lake"), "--rows", strconv.Itoa(4*r.rows), "--to-end"); err != nil {
 		return err
 	}
 	return r.finish(ctx, "ingest-rest")
@@ -289,13 +306,13 @@ func (r *run) startIngest(name string) error { return r.startIngestArmed(name, "
 
 func (r *run) startIngestArmed(name, armed string) error {
 	return r.start(name, armed, "ingest", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix, "--group", r.prefix+"-"+name,
-		"--lake", r.in("lake"), "--rows", "150", "--span", "100ms", "--session-timeout", r.session.String())
+		"--lake", r.in("lake"), "--rows", strconv.Itoa(r.rows), "--span", r.span.String(), "--session-timeout", r.session.String())
 }
 
 func (r *run) startGenerator() error { return r.startGeneratorArmed("") }
 
 func (r *run) startGeneratorArmed(armed string) error {
 	return r.start("generator", armed, "generator", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix,
-		"--partitions", strconv.Itoa(partitions), "--log", r.in("load.parquet"), "--speed", "1",
+		"--partitions", strconv.Itoa(partitions), "--log", r.in("load.parquet"), "--speed", r.speed,
 		"--ledger", r.in("generator.ledger"), "--run-id", r.prefix)
 }

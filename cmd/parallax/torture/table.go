@@ -24,12 +24,18 @@ type Outcome struct {
 	Doubled    int             `json:"doubled"`
 	Cells      int             `json:"differing_cells"`
 	Took       time.Duration   `json:"took_ns"`
+	Calm       Flow            `json:"calm,omitzero"` // of long-kills: before the first kill
+	Killed     Flow            `json:"killed,omitzero"`
+	OpenCells  uint64          `json:"open_cells,omitempty"` // of recovery: the fewest at a kill
+	Parts      []Part          `json:"parts,omitempty"`
 	Violations []string        `json:"violations"`
 	Again      string          `json:"again,omitempty"`
 }
 
 func outcome(r *run, report *check.Report, err error, took time.Duration) Outcome {
 	o := Outcome{Fault: r.row.name, Seed: r.seed, Fired: r.fired(), Took: took, Violations: []string{}}
+	m := &r.measured
+	o.Calm, o.Killed, o.OpenCells, o.Parts = m.calm, m.killed, m.cells, m.parts
 	if r.tail != nil {
 		o.Recoveries, _ = r.recoveries()
 	}
@@ -62,8 +68,12 @@ type Line struct {
 	Events  int           `json:"events"`
 	Lost    int           `json:"lost"`
 	Doubled int           `json:"doubled"`
-	Cells   int           `json:"differing_cells"`
+	Differ  int           `json:"differing_cells"`
 	Broken  int           `json:"broken_runs"`
+	Calm    Flow          `json:"calm,omitzero"`
+	Killed  Flow          `json:"killed,omitzero"`
+	Cells   uint64        `json:"open_cells,omitempty"`
+	Parts   []Share       `json:"parts,omitempty"`
 }
 
 // tabulate sums the runs up, in the order of the matrix.
@@ -72,6 +82,7 @@ func tabulate(outcomes []Outcome) []Line {
 	for _, r := range matrix {
 		l := Line{Fault: r.name}
 		var took []time.Duration
+		var runs []*Outcome
 		for i := range outcomes {
 			o := &outcomes[i]
 			if o.Fault != r.name {
@@ -82,8 +93,14 @@ func tabulate(outcomes []Outcome) []Line {
 			l.Events += o.Events
 			l.Lost += o.Lost
 			l.Doubled += o.Doubled
-			l.Cells += o.Cells
+			l.Differ += o.Cells
 			took = append(took, o.Recoveries...)
+			runs = append(runs, o)
+			l.Calm.add(o.Calm)
+			l.Killed.add(o.Killed)
+			if o.OpenCells > 0 && (l.Cells == 0 || o.OpenCells < l.Cells) {
+				l.Cells = o.OpenCells
+			}
 			if len(o.Violations) > 0 {
 				l.Broken++
 			}
@@ -93,6 +110,7 @@ func tabulate(outcomes []Outcome) []Line {
 		}
 		slices.Sort(took)
 		l.P50, l.P99 = quantile(took, 50), quantile(took, 99)
+		l.Parts = shares(runs)
 		lines = append(lines, l)
 	}
 	return lines
@@ -113,7 +131,7 @@ func writeTable(out io.Writer, lines []Line, left []*row, took time.Duration) er
 	for _, l := range lines {
 		runs += l.Runs
 		broken += l.Broken
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t", l.Fault, l.Runs, l.Fired, l.Events, brief(l.P50), brief(l.P99), l.Lost, l.Doubled, l.Cells)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t", l.Fault, l.Runs, l.Fired, l.Events, brief(l.P50), brief(l.P99), l.Lost, l.Doubled, l.Differ)
 		if l.Broken > 0 {
 			fmt.Fprintf(w, "BROKEN in %d\t", l.Broken)
 		}
@@ -124,6 +142,9 @@ func writeTable(out io.Writer, lines []Line, left []*row, took time.Duration) er
 	}
 	for _, r := range left {
 		fmt.Fprintf(out, "not run: %s needs --kafka-home\n", r.name)
+	}
+	if err := writeMeasured(out, lines); err != nil {
+		return fmt.Errorf("cannot write the table: %w", err)
 	}
 	_, err := fmt.Fprintf(out, "%d runs in %v, %d broke a promise.\n", runs, took.Round(time.Second), broken)
 	return err

@@ -30,6 +30,8 @@ type tail struct {
 type commit struct {
 	next        int64 // the input offset behind it
 	transaction uint64
+	records     uint32 // that it told
+	cells       uint64 // open after it, of all views
 	at          time.Time
 }
 
@@ -72,10 +74,17 @@ func (t *tail) take(batches []*kafka.Batch, err error, now time.Time) {
 				continue
 			}
 			if m, ok, err := engine.ReadMeta(r.Key, r.Value); err == nil && ok { // the checker tells of others
-				t.commits[b.Partition] = append(t.commits[b.Partition], commit{m.Next, m.Transaction, now})
+				t.commits[b.Partition] = append(t.commits[b.Partition], commit{m.Next, m.Transaction, m.Records, cells(&m), now})
 			}
 		}
 	}
+}
+
+func cells(m *engine.Meta) (sum uint64) {
+	for i := range m.Views {
+		sum += m.Views[i].Cells
+	}
+	return sum
 }
 
 func record(b *kafka.Batch, i int) check.Record {
@@ -112,6 +121,35 @@ func (t *tail) committed() (next [partitions]int64) {
 		}
 	}
 	return next
+}
+
+// answers is the number of input records that committed transactions are behind,
+// and when the last of those became visible.
+func (t *tail) answers() (sum int64, last time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := range t.commits {
+		if n := len(t.commits[p]); n > 0 {
+			c := &t.commits[p][n-1]
+			sum += c.next
+			if c.at.After(last) {
+				last = c.at
+			}
+		}
+	}
+	return sum, last
+}
+
+// cells are open now.
+func (t *tail) cells() (sum uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := range t.commits {
+		if n := len(t.commits[p]); n > 0 {
+			sum += t.commits[p][n-1].cells
+		}
+	}
+	return sum
 }
 
 // live is what was seen of a topic, in the order of partitions and offsets.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,7 +43,7 @@ func good(t *testing.T) *check.Evidence {
 	topics := kafka.NewTopics("t")
 	e := &check.Evidence{Views: f, Topics: topics, Bound: time.Minute, Fault: check.Fault{Name: "test", Wants: 1, Fired: 1, Recoveries: []time.Duration{time.Second}}}
 	e.Events.Name, e.Results.Name, e.Excluded.Name, e.DeadLetters.Name, e.Changelog.Name = topics.Events, topics.Results, topics.Excluded, topics.DeadLetters, topics.Changelog
-	l := &load{rng: rand.New(rand.NewPCG(1, 1))}
+	l := newLoad(1)
 	const n = 2000
 	logs := make([][]check.Record, partitions)
 	add := func(p int32, op ledger.Op, key, value []byte) {

@@ -70,7 +70,7 @@ func Run(ctx context.Context, c Config, d Deps) error {
 	defer admin.Close()
 	t := &torture{config: &c, deps: d, dir: dir, cluster: k, admin: admin}
 	began := d.Now()
-	fmt.Fprintf(d.Out, "Torture against %s, seeds %d to %d, %d messages a run.\n", k.what, c.Seed, c.Seed+uint64(c.Seeds)-1, c.Events)
+	fmt.Fprintf(d.Out, "Torture against %s, seeds %d to %d.\n", k.what, c.Seed, c.Seed+uint64(c.Seeds)-1)
 	if err := t.runAll(ctx); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (t *torture) jobs() (together, alone []job, left []*row) {
 		}
 		for s := range uint64(t.config.Seeds) {
 			j := job{r, t.config.Seed + s}
-			if r.broker {
+			if r.broker || r.long {
 				alone = append(alone, j)
 			} else {
 				together = append(together, j)
@@ -239,7 +239,10 @@ func (t *torture) forget(ctx context.Context, r *run) error {
 
 // again is the command that repeats a run.
 func (t *torture) again(j job) string {
-	command := fmt.Sprintf("parallax torture --fault %s --seed %d --seeds 1 --events %d", j.row.name, j.seed, t.config.Events)
+	command := fmt.Sprintf("parallax torture --fault %s --seed %d --seeds 1", j.row.name, j.seed)
+	if t.config.Events != 0 {
+		command += fmt.Sprintf(" --events %d", t.config.Events)
+	}
 	if k := t.config.kafka(); k != "" {
 		command += " " + k
 	}

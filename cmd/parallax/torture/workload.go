@@ -21,7 +21,6 @@ views:
 
 const (
 	partitions = 4
-	keys       = 48
 	minute     = int64(60_000_000)            // µs
 	begin      = int64(1_700_000_000_000_000) // µs; event times begin about here
 	span       = 10 * 60 * minute             // of event time, whatever the number of events
@@ -39,49 +38,71 @@ const (
 // take about the given time.
 type load struct {
 	rng     *rand.Rand
-	seqs    [8]uint64 // next seq, by producer
+	key     func(r *rand.Rand) []byte // of the next event
+	time    func(i, n int) int64      // of event i of n, before it is made late, µs
+	seqs    [8]uint64                 // next seq, by producer
 	jumper  uint64
 	sent    []event.Event // those with an id, to repeat
 	records [partitions]int64
 }
 
-// writeLoad writes a recorded log with n messages that lasts for the time.
-func writeLoad(path string, seed uint64, n int, lasts time.Duration) error {
-	l := &load{rng: rand.New(rand.NewPCG(seed, 1))}
+// newLoad has few keys, and an event time that goes on for the span.
+func newLoad(seed uint64) *load { return spread(seed, 48, span) }
+
+// spread is a load of so many keys and so much event time.
+func spread(seed uint64, keys int, span int64) *load {
+	return &load{
+		rng:  rand.New(rand.NewPCG(seed, 1)),
+		key:  func(r *rand.Rand) []byte { return fmt.Appendf(nil, "key-%02d", r.IntN(keys)) },
+		time: func(i, n int) int64 { return begin + int64(i)*(span/int64(n)) },
+	}
+}
+
+// write writes a recorded log with n messages that lasts for the time.
+func (l *load) write(path string, n int, lasts time.Duration) error {
 	return recording.Write(path, func(rows *recording.Rows, flush func() error) error {
 		for i := range n {
 			at := int64(i) * lasts.Milliseconds() / int64(n)
-			key, value := l.message(i, n)
-			p := kafka.Partition(key, partitions)
-			rows.Add(recording.Record{Partition: p, Offset: l.records[p], Timestamp: at, Key: key, Value: value})
-			l.records[p]++
+			l.add(rows, at, i, n)
 			if i%4096 == 4095 {
 				if err := flush(); err != nil {
 					return err
 				}
 			}
 		}
-		// The end of time in all partitions but one, whose last windows stay open.
-		open := int32(l.rng.IntN(partitions))
-		for p := range int32(partitions) {
-			if p != open {
-				end := event.AppendPunctuationProto(nil, &event.Punctuation{Sender: []byte("generator"), Watermark: event.MaxWatermark - int64(p)})
-				rows.Add(recording.Record{Partition: p, Offset: l.records[p], Timestamp: lasts.Milliseconds(), Value: end})
-			}
-		}
+		l.end(rows, lasts.Milliseconds())
 		return nil
 	})
+}
+
+// end is the end of time in all partitions but one, whose last windows stay open.
+func (l *load) end(rows *recording.Rows, at int64) {
+	open := int32(l.rng.IntN(partitions))
+	for p := range int32(partitions) {
+		if p != open {
+			end := event.AppendPunctuationProto(nil, &event.Punctuation{Sender: []byte("generator"), Watermark: event.MaxWatermark - int64(p)})
+			rows.Add(recording.Record{Partition: p, Offset: l.records[p], Timestamp: at, Value: end})
+		}
+	}
+}
+
+// add makes message i of n, due at a time in ms.
+func (l *load) add(rows *recording.Rows, at int64, i, n int) {
+	key, value := l.message(i, n)
+	p := kafka.Partition(key, partitions)
+	rows.Add(recording.Record{Partition: p, Offset: l.records[p], Timestamp: at, Key: key, Value: value})
+	l.records[p]++
 }
 
 // message makes message i of n. All differ in their bytes, repeated ids too.
 func (l *load) message(i, n int) (key, value []byte) {
 	r := l.rng
-	key = fmt.Appendf(nil, "key-%02d", r.IntN(keys))
+	key = l.key(r)
 	producer := r.IntN(len(l.seqs))
 	e := event.Event{
 		Producer: fmt.Appendf(nil, "sensor-%d", producer), Seq: l.seqs[producer], HasID: true,
 		Key: key, Subject: fmt.Appendf(nil, "subject-%d", r.IntN(60)),
-		Time: begin + int64(i)*(span/int64(n)), Value: r.Int64N(100_000) - 30_000,
+		Time: l.time(i, n), Value: r.Int64N(100_000) - 30_000,
 	}
 	switch r.IntN(8) { // how late it comes
 	case 0:

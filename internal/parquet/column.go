@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -114,6 +115,31 @@ func (c *ColumnReader) Values(dst [][]byte) (n int, err error) {
 	c.page.values(dst[:rows], c.next, &c.dict)
 	c.next += rows
 	return rows, nil
+}
+
+// Ready decodes the next page if there is none under way, and returns how many of
+// its rows are still to come, at least one; 0 and io.EOF at the chunk's end. Of
+// several columns the least of their Ready is what all can take.
+func (c *ColumnReader) Ready() (rows int, err error) { return c.rows(math.MaxInt) }
+
+// TakeInt64 is the next n rows of an integer column, which Ready said are there, as
+// they lie in the page: the caller does not change them and is done with them
+// before the next Ready. A null is 0; valid has a 1 per value and a 0 per null, or
+// is empty when no row of the page is null.
+func (c *ColumnReader) TakeInt64(n int) (values []int64, valid []byte) {
+	values, valid = c.page.ints[c.next:c.next+n], c.page.validFrom(c.next, n)
+	c.next += n
+	return values, valid
+}
+
+// TakeCodes is TakeInt64 for the codes of a text column, -1 for a null.
+func (c *ColumnReader) TakeCodes(n int) (codes []int32, valid []byte) {
+	if !c.page.coded {
+		c.page.intern(&c.dict)
+	}
+	codes, valid = c.page.codes[c.next:c.next+n], c.page.validFrom(c.next, n)
+	c.next += n
+	return codes, valid
 }
 
 // Skip passes over rows without decoding pages that lie wholly among them.

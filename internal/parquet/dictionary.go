@@ -57,7 +57,7 @@ func (c *ColumnReader) loadDictionary(body []byte) (err error) {
 		d.spans, err = plainSpans(d.spans, d.text, n)
 		return err
 	}
-	d.ints, d.small, err = decodeIntegers(d.ints, d.small, format.Plain, values, n, c.leaf.physical == format.Int32)
+	d.ints, d.small, err = decodePlain(d.ints, d.small, values, n, c.leaf.physical == format.Int32)
 	for i, v := range d.ints {
 		d.ints[i] = c.leaf.scale(v)
 	}

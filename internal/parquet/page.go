@@ -195,9 +195,18 @@ func (c *ColumnReader) decodeInts(e format.Encoding, src []byte, n int) (err err
 			p.ints[i] = c.dict.ints[code]
 		}
 		return nil
-	case format.Plain, format.DeltaBinaryPacked:
-		if p.ints, p.narrow, err = decodeIntegers(p.ints, p.narrow, e, src, n, narrow); err != nil {
+	case format.Plain:
+		if p.ints, p.narrow, err = decodePlain(p.ints, p.narrow, src, n, narrow); err != nil {
 			return err
+		}
+	case format.DeltaBinaryPacked:
+		if p.joined, err = decodeDelta(p.ints, src, p.joined); err != nil {
+			return err
+		}
+		if narrow {
+			for i, v := range p.ints {
+				p.ints[i] = int64(int32(v))
+			}
 		}
 	default:
 		return errors.New("this encoding is not read here")
@@ -210,25 +219,21 @@ func (c *ColumnReader) decodeInts(e format.Encoding, src []byte, n int) (err err
 	return nil
 }
 
-// decodeIntegers decodes n integers of 64 bits, or of 32 by way of small.
-func decodeIntegers(dst []int64, small []int32, e format.Encoding, src []byte, n int, narrow bool) ([]int64, []int32, error) {
+// decodePlain decodes n integers of 64 bits, or of 32 by way of small.
+func decodePlain(dst []int64, small []int32, src []byte, n int, narrow bool) ([]int64, []int32, error) {
 	size := 8
 	if narrow {
 		size = 4
 	}
-	if e == format.Plain {
-		if len(src) < n*size {
-			return dst, small, fmt.Errorf("%d bytes are too few", len(src))
-		}
-		src = src[:n*size]
-	} else if err := checkDelta(src, n); err != nil {
-		return dst, small, err
+	if len(src) < n*size {
+		return dst, small, fmt.Errorf("%d bytes are too few", len(src))
 	}
+	src = src[:n*size]
 	var err error
 	if !narrow {
-		dst, err = pq.LookupEncoding(e).DecodeInt64(dst[:0], src)
+		dst, err = pq.Plain.DecodeInt64(dst[:0], src)
 	} else {
-		small, err = pq.LookupEncoding(e).DecodeInt32(small[:0], src)
+		small, err = pq.Plain.DecodeInt32(small[:0], src)
 		dst = grow(dst, len(small))
 		for i, v := range small {
 			dst[i] = int64(v)
@@ -339,6 +344,14 @@ func spread[T any](dense []T, valid []byte, n, rows int, null T) []T {
 		dense[i] = dense[n]
 	}
 	return dense
+}
+
+// validFrom is the validity of n rows; empty when no row of the page is null.
+func (p *page) validFrom(row, n int) []byte {
+	if len(p.valid) == 0 {
+		return nil
+	}
+	return p.valid[row : row+n]
 }
 
 func (p *page) fillValid(dst []bool, from int) {

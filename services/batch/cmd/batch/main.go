@@ -14,8 +14,9 @@ import (
 )
 
 type commands struct {
-	Run   run   `cmd:"" help:"Answer the views at a cut, in both readings, as one job."`
-	Watch watch `cmd:"" help:"Answer again whenever the lake has grown, until asked to end."`
+	Run   run          `cmd:"" help:"Answer the views at a cut, in both readings, as one job."`
+	Watch watch        `cmd:"" help:"Answer again whenever the lake has grown, until asked to end."`
+	Query queryCommand `cmd:"" help:"Count, sum, min and max per window and key of any Parquet files: no lake, no ids, no lateness."`
 }
 
 type run struct {
@@ -63,6 +64,6 @@ func main() {
 	os.Exit(config.Main(&commands{}, config.Options{
 		Name:        "batch",
 		Description: "Answer the views from the lake, by the stream's rule (A) and with every event (B).",
-		Examples:    "batch run --lake lake --views views.yaml --out batch\nbatch run --cut 0=1500,1=1480 --json\nbatch watch --every 20s",
+		Examples:    "batch run --lake lake --views views.yaml --out batch\nbatch run --cut 0=1500,1=1480 --json\nbatch watch --every 20s\nbatch query --window 1h --out hourly.parquet --memory 64MiB flights/*.parquet",
 	}))
 }

@@ -12,7 +12,7 @@ rules     := parallax.example/integration/architecture
 
 kafka := bin/kafka/java/broker
 
-.PHONY: help build up down logs verdict integration demo test mutants torture torture-kafka torture-ci verify fix bench bench-peers clean
+.PHONY: help build up down logs verdict integration demo test mutants torture torture-kafka torture-ci verify fix bench bench-peers bench-batch clean
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
@@ -73,6 +73,11 @@ bench: ## events per second and CPU per event, step by step
 bench-peers: ## against Kafka Streams, Flink and plain loops; ARGS="all --small" is a short try
 	go build -o bin/bench-peers parallax.example/bench/peers
 	bin/bench-peers $(or $(ARGS),all)
+
+bench-batch: ## the batch beside DuckDB, Polars and DataFusion; ARGS="--sets 3m-snappy --runs 1" is a short try
+	go build -o bin/bench-batch parallax.example/bench/batch
+	CGO_ENABLED=0 go build -o bin/ parallax.example/services/batch/cmd/batch
+	bin/bench-batch $(or $(ARGS),run)
 
 clean: ## remove what was built (runs/ stays: it holds results)
 	rm -rf bin

@@ -13,6 +13,7 @@ replace parallax.example/services/batch => ../services/batch
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/google/go-cmp v0.7.0
+	golang.org/x/sync v0.24.0
 	parallax.example/internal v0.0.0
 	parallax.example/services/batch v0.0.0
 	parallax.example/services/generator v0.0.0
@@ -49,7 +50,6 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/exp v0.0.0-20240222234643-814bf88cf225 // indirect
 	golang.org/x/mod v0.18.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/tools v0.22.0 // indirect

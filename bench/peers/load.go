@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"parallax.example/bench/dataset"
 	"parallax.example/internal/event"
 	"parallax.example/internal/kafka"
 	"parallax.example/services/generator"
@@ -100,7 +101,7 @@ func (l *lab) generate(ctx context.Context, s *set) error {
 	var file string
 	if !s.week {
 		var err error
-		if file, err = l.dataset(ctx); err != nil {
+		if file, err = dataset.Fetch(ctx, l.cache, l.progress); err != nil {
 			return err
 		}
 	}

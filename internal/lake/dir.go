@@ -6,10 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path"
+
+	"parallax.example/internal/failpoint"
 )
 
 // Dir is a lake's folder. It may be used by many goroutines and processes.
-type Dir struct{ root *os.Root }
+type Dir struct {
+	root *os.Root
+	// Probe is called at each step of a draft, for tests; nil is the failpoints.
+	// Its error counts as the error of that step.
+	Probe func(name string) error
+}
 
 // Open opens an existing lake for reading and writing.
 func Open(folder string) (*Dir, error) {
@@ -17,7 +24,7 @@ func Open(folder string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open lake %q: %w", folder, err)
 	}
-	return &Dir{root}, nil
+	return &Dir{root: root}, nil
 }
 
 // Create opens a lake and makes its folder if there is none.
@@ -30,6 +37,14 @@ func Create(folder string) (*Dir, error) {
 
 // Close frees the handle.
 func (d *Dir) Close() error { return d.root.Close() }
+
+// here is the failpoint of a step.
+func (d *Dir) here(name string) error {
+	if d.Probe != nil {
+		return d.Probe(name)
+	}
+	return failpoint.Here(name)
+}
 
 // Folder is the path that the lake was opened by.
 func (d *Dir) Folder() string { return d.root.Name() }

@@ -88,7 +88,7 @@ func (f *DraftFile) Write(p []byte) (int, error) {
 	f.sum.Write(p[:n])
 	f.size += int64(n)
 	if err == nil {
-		err = failpoint.Here("ingest/mid-file")
+		err = f.draft.dir.here("ingest/mid-file")
 	}
 	if err != nil {
 		return n, fmt.Errorf("cannot write lake file: %w", err)
@@ -114,7 +114,7 @@ func (f *DraftFile) Close() {
 	}
 	f.file = nil
 	f.draft.syncing.Go(func() error {
-		if err := errors.Join(failpoint.Here("ingest/before-sync"), file.Sync(), file.Close()); err != nil {
+		if err := errors.Join(f.draft.dir.here("ingest/before-sync"), file.Sync(), file.Close()); err != nil {
 			return fmt.Errorf("cannot sync lake file: %w", err)
 		}
 		return nil
@@ -185,7 +185,7 @@ func (dr *Draft) rename(m *Manifest) error {
 			return fmt.Errorf("cannot name lake file: %w", err)
 		}
 		f.path = m.Files[i].Path
-		if err := failpoint.Here("ingest/renamed"); err != nil {
+		if err := dr.dir.here("ingest/renamed"); err != nil {
 			return fmt.Errorf("cannot name lake file: %w", err)
 		}
 	}
@@ -223,7 +223,7 @@ func (dr *Draft) writeManifest(temp string, m *Manifest) error {
 
 // link is the swap: of all links to one name, the first wins.
 func (dr *Draft) link(temp string, m *Manifest) error {
-	err := failpoint.Here("ingest/before-link")
+	err := dr.dir.here("ingest/before-link")
 	if err == nil {
 		err = dr.dir.root.Link(temp, m.place())
 	}
@@ -233,7 +233,7 @@ func (dr *Draft) link(temp string, m *Manifest) error {
 	switch {
 	case err == nil:
 		dr.files = nil // they are the chain's now
-		return failpoint.Here("ingest/linked")
+		return dr.dir.here("ingest/linked")
 	case errors.Is(err, fs.ErrExist):
 		err = ErrTaken
 	}

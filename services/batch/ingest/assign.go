@@ -64,6 +64,11 @@ func (g *Ingester) locate(ctx context.Context, parts []*partition) error {
 	if err != nil {
 		return err
 	}
+	if failpoint.Mutant("ingest/log-first") {
+		if chains, err = g.chains(); err != nil {
+			return err
+		}
+	}
 	for i, p := range parts {
 		if int(p.number) >= len(chains) {
 			return fmt.Errorf("cannot go on with topic %q: it has got more than its %d partitions, so its keys have moved; begin a new lake", g.topic.Name, len(chains))

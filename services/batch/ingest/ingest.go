@@ -21,6 +21,9 @@ type Deps struct {
 	Log   *slog.Logger     // nil discards
 	Now   func() time.Time // nil is time.Now
 	NewID func() string    // nil is lake.NewID; never the same twice
+	Kafka Cluster          // nil is the brokers of the configuration
+	// Probe is called at each step of a commit, for tests; nil is the failpoints.
+	Probe func(name string) error
 }
 
 // Ingester is one member of the group. All but Until and Counters belongs to
@@ -32,8 +35,8 @@ type Ingester struct {
 	cut    atomic.Pointer[[]int64]
 
 	dir      *lake.Dir
-	admin    *kafka.Admin
-	consumer *kafka.Consumer
+	admin    Admin
+	consumer Consumer
 	topic    kafka.TopicInfo
 	owned    map[int32]*partition
 	looked   time.Time // when the ends of the log were last asked for
@@ -58,6 +61,9 @@ func New(c Config, deps Deps) (*Ingester, error) {
 	}
 	if deps.NewID == nil {
 		deps.NewID = lake.NewID
+	}
+	if deps.Kafka == nil {
+		deps.Kafka = brokers{kafka.Config{Brokers: c.Brokers, ClientID: "parallax-ingest", Log: deps.Log}}
 	}
 	return &Ingester{config: c, deps: deps, owned: map[int32]*partition{}}, nil
 }
@@ -103,18 +109,18 @@ func (g *Ingester) open(ctx context.Context) (err error) {
 	if g.dir, err = lake.Create(g.config.Lake); err != nil {
 		return err
 	}
-	client := kafka.Config{Brokers: g.config.Brokers, ClientID: "parallax-ingest", Log: g.deps.Log}
-	if g.admin, err = kafka.NewAdmin(client); err != nil {
+	g.dir.Probe = g.deps.Probe
+	if g.admin, err = g.deps.Kafka.Admin(); err != nil {
 		return errors.Join(err, g.dir.Close())
 	}
-	if err = g.join(ctx, client); err != nil {
+	if err = g.join(ctx); err != nil {
 		g.admin.Close()
 		return errors.Join(err, g.dir.Close())
 	}
 	return nil
 }
 
-func (g *Ingester) join(ctx context.Context, client kafka.Config) (err error) {
+func (g *Ingester) join(ctx context.Context) (err error) {
 	if err = g.admin.Ping(ctx); err != nil {
 		return err
 	}
@@ -133,7 +139,7 @@ func (g *Ingester) join(ctx context.Context, client kafka.Config) (err error) {
 		}
 		g.Until(cut)
 	}
-	g.consumer, err = kafka.NewConsumer(client, kafka.GroupConfig{
+	g.consumer, err = g.deps.Kafka.Consumer(kafka.GroupConfig{
 		Group: g.config.Group, Instance: g.config.Instance, Topic: name, SessionTimeout: g.config.Session,
 		OnAssigned: func(parts []int32) ([]int64, error) { return g.assigned(ctx, parts) },
 		OnRevoked:  g.revoked,
@@ -164,7 +170,7 @@ func (g *Ingester) loop(ctx context.Context) error {
 				}
 			}
 		}
-		for _, p := range g.owned {
+		for _, p := range g.inOrder() {
 			if p.old(&g.config, now) {
 				if _, err := g.commit(ctx, p); err != nil {
 					return err
@@ -177,6 +183,15 @@ func (g *Ingester) loop(ctx context.Context) error {
 		g.look(ctx, now)
 	}
 	return nil
+}
+
+// inOrder are the owned partitions by number, so that runs resemble each other.
+func (g *Ingester) inOrder() []*partition {
+	list := make([]*partition, 0, len(g.owned))
+	for _, n := range slices.Sorted(maps.Keys(g.owned)) {
+		list = append(list, g.owned[n])
+	}
+	return list
 }
 
 // take buffers a batch and ends ranges where they are full.
@@ -258,13 +273,14 @@ func (g *Ingester) reached(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("cannot stop at a cut of %d partitions: topic %q has %d", len(*cut), g.topic.Name, g.topic.Partitions)
 	}
 	done := true
-	for n, p := range g.owned {
-		if end := (*cut)[n]; p.start < end && p.position >= end {
+	for _, p := range g.inOrder() {
+		end := (*cut)[p.number]
+		if p.start < end && p.position >= end {
 			if _, err := g.commit(ctx, p); err != nil {
 				return false, err
 			}
 		}
-		done = done && p.start >= (*cut)[n]
+		done = done && p.start >= end
 	}
 	if !done {
 		return false, nil
@@ -293,13 +309,12 @@ func (g *Ingester) finish(ctx context.Context) error {
 		g.deps.Log.Warn("the last records are left for the next start", "cause", err)
 		return nil
 	}
-	for _, n := range slices.Sorted(maps.Keys(g.owned)) {
-		p := g.owned[n]
+	for _, p := range g.inOrder() {
 		if p.empty() {
 			continue
 		}
 		if g.deps.Now().Sub(begin) > graceful {
-			g.deps.Log.Warn("the last records are left for the next start", "cause", "there was no time for them", "partition", n)
+			g.deps.Log.Warn("the last records are left for the next start", "cause", "there was no time for them", "partition", p.number)
 			continue
 		}
 		if _, err := g.commit(ctx, p); err != nil {

@@ -31,7 +31,12 @@ var Files = []File{
 // All writes every file into dir, which is made if missing. Each file appears
 // whole, and none appears before all are written; report.json is the last. On
 // an error the files of an earlier report are still there, untouched or newer.
-func All(dir string, r *report.Report, cells []report.Cell) (err error) {
+func All(dir string, r *report.Report, cells []report.Cell) error {
+	return all(dir, r, cells, failpoint.Here)
+}
+
+// all is All; here is called at each step.
+func all(dir string, r *report.Report, cells []report.Cell, here func(step string) error) error {
 	writers := map[string]func(io.Writer) error{
 		"cells.csv":     func(w io.Writer) error { return CSV(w, cells) },
 		"cells.parquet": func(w io.Writer) error { return Parquet(w, r, cells) },
@@ -57,13 +62,17 @@ func All(dir string, r *report.Report, cells []report.Cell) (err error) {
 			return advise(filepath.Join(dir, f.Name), err)
 		}
 	}
-	if err := failpoint.Here("reporter/before-rename"); err != nil {
+	if err := here("reporter/before-rename"); err != nil {
 		return advise(dir, err)
 	}
-	for i, f := range Files {
+	for i := range Files {
+		if failpoint.Mutant("reporter/json-first") {
+			i = len(Files) - 1 - i
+		}
+		f := Files[i]
 		err := os.Rename(temporary[i], filepath.Join(dir, f.Name))
 		if err == nil {
-			err = failpoint.Here("reporter/renamed")
+			err = here("reporter/renamed")
 		}
 		if err != nil {
 			return advise(filepath.Join(dir, f.Name), err)

@@ -11,6 +11,7 @@ type Check struct {
 // Table has one check for each mutant; there may be others that fail too.
 var Table = []Check{
 	{"kafka/uncommitted", "internal/kafka", "TestTransactionVisibility", "abort is invisible"},
+	{"kafka/refused-committed", "internal/kafka", "TestOversizeIsRefusedAtOnce", "an incomplete transaction was committed"},
 	{"lake/link-over", "internal/lake", "TestTakenRange", "the second commit of a start"},
 	{"lake/unverified", "internal/lake", "TestVerify", "one bit"},
 	{"lake/overlap", "internal/lake", "TestBrokenChain", "nobody noticed"},

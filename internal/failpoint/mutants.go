@@ -4,6 +4,7 @@ package failpoint
 // which a check must catch.
 var Mutants = []Point{
 	{"kafka/uncommitted", "readers see what is not committed"},
+	{"kafka/refused-committed", "a transaction is committed although the client has refused one of its records"},
 
 	{"lake/link-over", "a manifest is renamed over another one's name, without comparing first"},
 	{"lake/unverified", "a lake file is trusted without its size and checksum"},
@@ -29,6 +30,8 @@ var Mutants = []Point{
 	{"processor/unknown-is-committed", "the same is taken for committed"},
 	{"processor/doubtful-commit", "the producer goes on after a commit whose requests may still be on their way"},
 	{"processor/doubtful-abort", "the producer goes on after such an abort"},
+	{"processor/produce-ignored", "nobody looks whether the producer has taken a record"},
+	{"processor/revoked-open", "a transaction that is open at a revocation is not aborted"},
 	{"processor/flight-left", "a revocation does not wait for the commit in flight"},
 
 	{"batch/late-counted", "reading A counts late events"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"parallax.example/internal/failpoint"
 )
 
 // TxnConfig configures a transactional producer.
@@ -231,7 +233,7 @@ func (t *Txn) SendOffsets(topic string, positions []Committed, member GroupMetad
 // Commit makes the transaction visible, all or nothing. A transaction with a
 // refused record is not committed. A nil error is the only proof of success.
 func (t *Txn) Commit() error {
-	if t.refused != nil {
+	if t.refused != nil && !failpoint.Mutant("kafka/refused-committed") {
 		return &refusedError{t.refused}
 	}
 	start := time.Now()

@@ -131,10 +131,19 @@ type Client struct {
 	process *sim.Process
 	group   string // of its last consumer
 	made    int    // consumers
+	left    []string
 }
 
 // Client returns what a process reaches the cluster by.
 func (c *Cluster) Client(p *sim.Process) *Client { return &Client{cluster: c, process: p} }
+
+// Left returns the transactional ids whose producers were closed with a transaction
+// that was open and in order and whose end nobody had asked for, and forgets them.
+func (c *Client) Left() []string {
+	left := c.left
+	c.left = nil
+	return left
+}
 
 // Admin is a *kafka.Admin of the model.
 type Admin struct{ *Client }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"parallax.example/internal/failpoint"
 	"parallax.example/internal/kafka"
 	"parallax.example/internal/sim"
 )
@@ -20,6 +21,7 @@ type Producer struct {
 
 	taken, open, closed bool
 	entered             bool // the coordinator has heard of the open transaction
+	ending              bool // its end was asked for, or its offsets failed and nobody knows which end it has
 	attempt             *attempt
 	queue               []queued
 	trouble             error // the open transaction can only be aborted
@@ -106,7 +108,7 @@ func (p *Producer) Begin() error {
 		if p.world().Chance("begin fails") {
 			return p.unknown("begin")()
 		}
-		p.open, p.entered, p.trouble, p.attempt = true, false, nil, &attempt{}
+		p.open, p.entered, p.ending, p.trouble, p.attempt = true, false, false, nil, &attempt{}
 		return nil
 	})
 }
@@ -145,8 +147,11 @@ func (p *Producer) add(list func() []queued) error {
 	if p.world().Chance("produce fails") {
 		kept := p.world().Rand.IntN(len(records) + 1)
 		p.queue = append(p.queue, records[:kept]...)
-		p.trouble = &kafka.Failure{Outcome: kafka.Abort, Reason: "a record was refused"}
-		return p.trouble
+		refused := &kafka.Failure{Outcome: kafka.Abort, Reason: "a record was refused"}
+		if !failpoint.Mutant("kafka/refused-committed") {
+			p.trouble = refused
+		}
+		return refused
 	}
 	p.queue = append(p.queue, records...)
 	return nil
@@ -251,7 +256,7 @@ func (p *Producer) SendOffsets(_ string, positions []kafka.Committed, member kaf
 	request := func() error {
 		return p.client.cluster.addOffsets(p.id, epoch, a, positions, proof, p.client.group)
 	}
-	return p.client.process.Do(sim.Call{
+	err := p.client.process.Do(sim.Call{
 		Name: p.name + "send offsets", Ready: p.ready,
 		Sent: func() func() { return func() { _ = request() } },
 		Lost: func() error {
@@ -281,6 +286,8 @@ func (p *Producer) SendOffsets(_ string, positions []kafka.Committed, member kaf
 			})
 		},
 	})
+	p.ending = p.ending || err != nil
+	return err
 }
 
 // addOffsets is AddOffsetsToTxn and TxnOffsetCommit.
@@ -316,6 +323,7 @@ func (c *Cluster) addOffsets(x *id, epoch int, a *attempt, positions []kafka.Com
 // Commit is kafka.Txn's.
 func (p *Producer) Commit() error {
 	began, epoch := time.Now(), p.epoch
+	p.ending = true
 	err := p.client.process.Do(sim.Call{
 		Name: p.name + "commit", Ready: p.ready, Lost: p.unknown("commit"), Sent: p.sent(epoch, true),
 		Try: func() (bool, error) {
@@ -363,6 +371,7 @@ func (p *Producer) broken(err error) { p.fatal = err }
 // Abort is kafka.Txn's.
 func (p *Producer) Abort() error {
 	began, epoch := time.Now(), p.epoch
+	p.ending = true
 	err := p.client.process.Do(sim.Call{
 		Name: p.name + "abort", Ready: p.ready, Lost: p.unknown("abort"), Sent: p.sent(epoch, false),
 		Try: func() (bool, error) {
@@ -387,7 +396,13 @@ func (p *Producer) Suspect() bool { return p.suspect }
 
 // Close is kafka.Txn's.
 func (p *Producer) Close() {
-	_ = p.client.process.Do(sim.Call{Name: p.name + "close", Local: true, Try: func() (bool, error) { p.retire(); return true, nil }})
+	_ = p.client.process.Do(sim.Call{Name: p.name + "close", Local: true, Try: func() (bool, error) {
+		if p.open && p.entered && !p.ending && p.failed() == nil && p.epoch == p.id.epoch {
+			p.client.left = append(p.client.left, p.config.ID)
+		}
+		p.retire()
+		return true, nil
+	}})
 }
 
 func (p *Producer) retire() {

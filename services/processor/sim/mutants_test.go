@@ -20,6 +20,8 @@ var beside = map[string]string{
 	"processor/unfenced":   "processor/ids-late",
 	"processor/ids-late":   "processor/unfenced",
 	"processor/stable-end": "processor/ids-late",
+
+	"processor/produce-ignored": "kafka/refused-committed",
 }
 
 // Every mutant of the processor is caught by the simulator, within so many runs.

@@ -46,6 +46,7 @@ type slot struct {
 	extra   bool // another process was started in its place; it is not started again
 	runs    int
 	restart time.Time
+	excused bool // it cannot know what it leaves open
 }
 
 // outcome is what a test wants to know of a run.
@@ -219,7 +220,7 @@ func (s *slot) start() {
 	var this *sim.Process
 	this = r.world.Start(fmt.Sprintf("%s.%d", s.name, s.runs), func(p *sim.Process) error {
 		c := task.Config{
-			Kafka: reach{r.cluster.Client(p)}, Topics: r.topics, Views: r.views, Log: slog.New(slog.DiscardHandler),
+			Kafka: reach{r.cluster.Client(p), p, s}, Topics: r.topics, Views: r.views, Log: slog.New(slog.DiscardHandler),
 			Group: group, Pace: r.pace,
 			TransactionTimeout: 2 * time.Second, SessionTimeout: 3 * time.Second, RestoreStall: 8 * time.Second,
 			Counters: &task.Counters{}, Probe: s.probe(p),
@@ -269,6 +270,7 @@ func (s *slot) probe(p *sim.Process) func(task.Step, int32) error {
 				return true, sim.ErrDead
 			case w.Chance("error at a step"):
 				w.Coverage.Hits["error at "+string(step)]++
+				s.excused = s.excused || step == task.Revoking || step == task.OffsetsSent
 				if step != task.Committed && w.Rand.IntN(2) == 0 {
 					return true, &kafka.Failure{Outcome: kafka.Abort, Reason: "abort at " + string(step)}
 				}
@@ -280,15 +282,40 @@ func (s *slot) probe(p *sim.Process) func(task.Step, int32) error {
 }
 
 // reach is the model as the loop takes it.
-type reach struct{ *model.Client }
+type reach struct {
+	*model.Client
+	process *sim.Process
+	slot    *slot
+}
 
 func (r reach) Admin() (task.Admin, error) { return &model.Admin{Client: r.Client}, nil }
 
 func (r reach) Consumer(g kafka.GroupConfig) (task.Consumer, error) {
+	revoked := g.OnRevoked
+	g.OnRevoked = func(partitions []int32, lost bool) {
+		r.Left()
+		revoked(partitions, lost)
+		if !lost {
+			r.orderly()
+		}
+	}
 	return member{r.Client.Consumer(g)}, nil
 }
 
 func (r reach) Producer(t kafka.TxnConfig) (task.Producer, error) { return r.Client.Producer(t), nil }
+
+// orderly looks whether partitions that were given up can be taken over at once:
+// what was open in them is on its way to its end. That the next owner would end it
+// is the second guard, which this must not need.
+func (r reach) orderly() {
+	_ = r.process.Do(sim.Call{Name: "given up", Local: true, Try: func() (bool, error) {
+		if left := r.Left(); len(left) > 0 && !r.slot.excused {
+			r.slot.run.world.Fail("%s gave its partitions up and left transactions of %q open", r.process.Name, left)
+		}
+		r.slot.excused = false
+		return true, nil
+	}})
+}
 
 // Only exactly once is simulated: the others promise nothing that could be held
 // against them. So neither of these is called.

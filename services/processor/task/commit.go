@@ -117,6 +117,7 @@ func (t *task) abandon(lost bool) {
 		}
 	case t.collecting() && !lost && !t.broken && t.loop.config.Guarantee == AtLeastOnce:
 		t.handOver()
+	case t.collecting() && !lost && failpoint.Mutant("processor/revoked-open"):
 	case t.collecting() && !lost:
 		// So that nobody waits for it. Should it fail, the next owner's Init does it.
 		if err := t.producer.Abort(); err != nil {

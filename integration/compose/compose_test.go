@@ -40,8 +40,11 @@ func TestCompose(t *testing.T) {
 	s.remove()                       // of a run that was interrupted
 	t.Cleanup(func() {
 		if t.Failed() {
-			out, _ := s.command("docker", "compose", "logs", "--no-color", "--timestamps", "--tail", "40").CombinedOutput() // what there is
-			t.Logf("the last lines of each:\n%s", out)
+			cmd := s.command("docker", "compose", "logs", "--no-color", "--timestamps", "--tail", "40")
+			late := exec.Command(cmd.Path, cmd.Args[1:]...) // the test's own context has ended
+			late.Dir, late.Env = cmd.Dir, cmd.Env
+			out, err := late.CombinedOutput()
+			t.Logf("the last lines of each (%v):\n%s", err, out)
 		}
 	})
 	began := time.Now()

@@ -183,7 +183,9 @@ func (s *stack) verdict() {
 
 // written is the report of the last verdict that the page serves.
 func (s *stack) written() (*report, error) {
-	response, err := get(s.t.Context(), "/report.json")
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	response, err := get(ctx, "/report.json")
 	if err != nil {
 		return nil, err
 	}

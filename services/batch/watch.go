@@ -82,15 +82,8 @@ func (w *watch) registry() *prometheus.Registry {
 }
 
 func (w *watch) run(ctx context.Context) error {
-	// What a killed watch had under way nobody resumes: the lake has grown since.
-	dead, err := filepath.Glob(filepath.Join(w.Out, "_temporary", watched+"*"))
-	if err != nil {
-		return fmt.Errorf("cannot look for unfinished jobs: %w", err)
-	}
-	for _, folder := range dead {
-		if err := os.RemoveAll(folder); err != nil {
-			return fmt.Errorf("cannot remove an unfinished job: %w", err)
-		}
+	if err := w.tidy(); err != nil {
+		return err
 	}
 	tick := time.NewTicker(w.Every)
 	defer tick.Stop()
@@ -108,6 +101,26 @@ func (w *watch) run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// tidy removes what a killed watch had under way, which nobody resumes: the lake
+// has grown since.
+func (w *watch) tidy() error {
+	for _, place := range []string{filepath.Join(w.Out, "_temporary"), w.Out} {
+		dead, err := filepath.Glob(filepath.Join(place, watched+"*"))
+		if err != nil {
+			return fmt.Errorf("cannot look for unfinished jobs: %w", err)
+		}
+		for _, folder := range dead {
+			if _, err := os.Stat(filepath.Join(folder, answer.SuccessName)); !errors.Is(err, fs.ErrNotExist) {
+				continue // it is finished
+			}
+			if err := os.RemoveAll(folder); err != nil {
+				return fmt.Errorf("cannot remove an unfinished job: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // look returns how many offsets the lake covers; 0 before there is a lake.
@@ -167,15 +180,27 @@ func (w *watch) job(ctx context.Context) error {
 // forget removes all jobs but the newest few. Without _SUCCESS.json a job does
 // not exist, so that goes first.
 func (w *watch) forget() error {
-	jobs, err := filepath.Glob(filepath.Join(w.Out, watched+"*"))
+	done, err := filepath.Glob(filepath.Join(w.Out, watched+"*", answer.SuccessName))
 	if err != nil {
 		return fmt.Errorf("cannot look for old jobs: %w", err)
 	}
-	slices.Sort(jobs) // by time, with which their names begin
-	for _, job := range jobs[:max(0, len(jobs)-kept)] {
-		err := os.Remove(filepath.Join(job, answer.SuccessName))
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			err = os.RemoveAll(job)
+	type job struct {
+		folder string
+		at     time.Time
+	}
+	var jobs []job
+	for _, name := range done {
+		info, err := os.Stat(name)
+		if err != nil {
+			return fmt.Errorf("cannot look for old jobs: %w", err)
+		}
+		jobs = append(jobs, job{filepath.Dir(name), info.ModTime()})
+	}
+	slices.SortFunc(jobs, func(a, b job) int { return a.at.Compare(b.at) }) // names have whole seconds only
+	for _, j := range jobs[:max(0, len(jobs)-kept)] {
+		err := os.Remove(filepath.Join(j.folder, answer.SuccessName))
+		if err == nil {
+			err = os.RemoveAll(j.folder)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot remove an old job: %w", err)

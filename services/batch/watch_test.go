@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,8 +58,8 @@ func TestWatch(t *testing.T) {
 	if err := os.WriteFile(c.Views, []byte("views: [{name: v, window: {tumbling: 1h}}]"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	other, dead := filepath.Join(c.Out, "by-hand"), filepath.Join(c.Out, "_temporary", "watch-dead")
-	for _, d := range []string{other, dead} {
+	other, dead := filepath.Join(c.Out, "by-hand"), []string{filepath.Join(c.Out, "_temporary", "watch-dead"), filepath.Join(c.Out, "watch-half")}
+	for _, d := range append(dead, other) {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -112,8 +113,13 @@ func TestWatch(t *testing.T) {
 	if _, err := os.Stat(other); err != nil {
 		t.Error("another's job is gone:", err)
 	}
-	if _, err := os.Stat(dead); !os.IsNotExist(err) {
-		t.Error("an unfinished job is left:", err)
+	for _, d := range dead {
+		if _, err := os.Stat(d); !os.IsNotExist(err) {
+			t.Error("an unfinished job is left:", err)
+		}
+	}
+	if got := slices.Sorted(slices.Values(cuts())); !slices.Equal(got, []int64{40, 50, 60}) {
+		t.Errorf("the jobs that are left have the cuts %v, want the newest", got)
 	}
 }
 

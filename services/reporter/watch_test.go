@@ -47,9 +47,14 @@ func until(t *testing.T, address, what string, so func(*web.Live) bool) {
 func TestWatch(t *testing.T) {
 	l := newLab(t, 300)
 	jobs := l.path("jobs")
-	finish := func(name string) {
+	finish := func(name string, damage ...func(job string) error) {
 		t.Helper()
-		must(t, os.MkdirAll(jobs, 0o755), os.CopyFS(filepath.Join(jobs, name), os.DirFS(l.path("batch"))))
+		made := filepath.Join(l.path("made"), name)
+		must(t, os.MkdirAll(jobs, 0o755), os.CopyFS(made, os.DirFS(l.path("batch"))))
+		for _, d := range damage {
+			must(t, d(made))
+		}
+		must(t, os.Rename(made, filepath.Join(jobs, name))) // it is there whole, at once
 	}
 	listener, err := web.ListenPublished(t.Context(), "127.0.0.1:0")
 	must(t, err)
@@ -80,8 +85,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("%+v", r.Verdict)
 	}
 
-	finish("broken")
-	must(t, os.Truncate(filepath.Join(jobs, "broken", "rows", "all.parquet"), 10))
+	finish("broken", func(job string) error { return os.Truncate(filepath.Join(job, "rows", "all.parquet"), 10) })
 	until(t, address, "what is wrong with the broken job, and the verdict before", func(l *web.Live) bool {
 		return strings.Contains(l.Note, "Job broken cannot be compared now") && l.Outcome != nil && l.Outcome.Explained
 	})

@@ -44,11 +44,11 @@ func killAny(ctx context.Context, r *run) error {
 	reached := func(part int) func() bool {
 		return func() bool { n, _ := r.tail.answers(); return n >= int64(r.events/part) }
 	}
-	if err := r.await(ctx, "the first messages", r.lasts, reached(24)); err != nil {
+	if err := r.await(ctx, "the first messages", r.patience+r.lasts, reached(24)); err != nil {
 		return err
 	}
 	n, begun := r.tail.answers()
-	if err := r.await(ctx, "the first sixth", r.lasts, reached(6)); err != nil {
+	if err := r.await(ctx, "the first sixth", r.patience+r.lasts, reached(6)); err != nil {
 		return err
 	}
 	calm, peace := r.tail.answers()

@@ -45,7 +45,19 @@ func (r *run) start(name, armed string, args ...string) error {
 		return err
 	}
 	r.roles[name] = o
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.procs = append(r.procs, o.proc)
 	return nil
+}
+
+// killStuck ends all that a run has started, while the run itself hangs.
+func (r *run) killStuck() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.procs {
+		p.Kill()
+	}
 }
 
 func (o *role) over() bool {

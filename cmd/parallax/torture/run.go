@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"parallax.example/cmd/parallax/child"
 	"parallax.example/cmd/parallax/torture/check"
 	"parallax.example/internal/kafka"
 )
@@ -41,6 +43,8 @@ type run struct {
 	speed        string        // of the generator
 	started      map[string]int
 	roles        map[string]*role
+	mu           sync.Mutex
+	procs        []*child.Process // all that were started, guarded by mu
 	views        string
 	load         func(path string) error
 	hits         []hit

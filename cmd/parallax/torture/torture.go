@@ -180,6 +180,7 @@ func (t *torture) one(ctx context.Context, j job) error {
 	case ctx.Err() != nil:
 		return errors.Join(ctx.Err(), os.RemoveAll(r.dir))
 	case err != nil: // what the run holds is still being used
+		r.killStuck()
 		err = errors.Join(err, stacks(filepath.Join(t.dir, name+".stacks")))
 		o = Outcome{Fault: j.row.name, Seed: j.seed, Took: t.deps.Now().Sub(began), Violations: []string{"the run: " + err.Error()}}
 	}

@@ -214,7 +214,7 @@ func (s *slot) end() {
 func (s *slot) start() {
 	r := s.run
 	s.runs++
-	s.stopped = false
+	s.stopped, s.excused = false, false
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	var this *sim.Process

@@ -78,9 +78,18 @@ func dial(ctx context.Context, brokers string) error {
 	return last
 }
 
-func unreachable(brokers string, cause error) error {
-	return fmt.Errorf("cannot reach Kafka at %q: %w; is the broker running?", brokers, cause)
+func unreachable(brokers string, cause error) error { return &UnreachableError{brokers, cause} }
+
+// UnreachableError says that no broker takes a connection, or none answers.
+type UnreachableError struct {
+	Brokers string // as configured
+	Cause   error
 }
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("cannot reach Kafka at %q: %v; is the broker running?", e.Brokers, e.Cause)
+}
+func (e *UnreachableError) Unwrap() error { return e.Cause }
 
 func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {

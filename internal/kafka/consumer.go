@@ -146,11 +146,18 @@ func partitions(tps []ck.TopicPartition) []int32 {
 
 // Seek makes an assigned partition continue at offset.
 func (k *Consumer) Seek(partition int32, offset int64) error {
-	tps := topicPartitions(k.group.Topic, []int32{partition})
-	tps[0].Offset = ck.Offset(offset)
-	result, err := k.consumer.SeekPartitions(tps)
-	if err == nil && result[0].Error != nil {
-		err = result[0].Error
+	var err error
+	for began := time.Now(); ; {
+		tps := topicPartitions(k.group.Topic, []int32{partition})
+		tps[0].Offset = ck.Offset(offset)
+		if tps, err = k.consumer.SeekPartitions(tps); err == nil && tps[0].Error != nil {
+			err = tps[0].Error
+		}
+		// Outdated: the client was still busy with what the partition was told before.
+		if code(err) != ck.ErrOutdated || time.Since(began) > patience {
+			break
+		}
+		time.Sleep(time.Millisecond)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot seek topic %q, partition %d to offset %d: %w", k.group.Topic, partition, offset, err)

@@ -168,6 +168,9 @@ func (r *run) finish(ctx context.Context, name string) error {
 // stop asks programs to end, all at once. One that was asked before it could
 // listen ends by the signal, which is as good.
 func (r *run) stop(ctx context.Context, names ...string) error {
+	if err := r.surprise(); err != nil { // who gave up meanwhile is started once more, where that is right
+		return err
+	}
 	var asked []*role
 	for _, name := range names {
 		asked = append(asked, r.roles[name])

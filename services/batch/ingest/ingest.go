@@ -224,7 +224,7 @@ func (g *Ingester) take(ctx context.Context, p *partition, b *kafka.Batch, now t
 func (g *Ingester) commit(ctx context.Context, p *partition) (won bool, err error) {
 	// The log that was read since the assignment is the one whose id is the
 	// same now: an id never comes back.
-	topic, err := g.admin.Topic(ctx, g.topic.Name)
+	topic, err := g.describe(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -304,6 +304,8 @@ func (g *Ingester) reached(ctx context.Context) (bool, error) {
 // for its end. The rest is dropped, which loses nothing: the next ingester
 // reads it again.
 func (g *Ingester) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*graceful) // Kafka may go now
+	defer cancel()
 	begin := g.deps.Now()
 	if err := g.answers(ctx); err != nil {
 		g.deps.Log.Warn("the last records are left for the next start", "cause", err)
@@ -322,6 +324,23 @@ func (g *Ingester) finish(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// describe asks for the topic, for as long as no broker answers: what was read
+// waits in memory, and nobody else loses by it.
+func (g *Ingester) describe(ctx context.Context) (kafka.TopicInfo, error) {
+	for {
+		topic, err := g.admin.Topic(ctx, g.topic.Name)
+		var away *kafka.UnreachableError
+		if err == nil || ctx.Err() != nil || !errors.As(err, &away) && !kafka.Transient(err) {
+			return topic, err
+		}
+		g.deps.Log.Warn("cannot commit now; trying on", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func (g *Ingester) answers(ctx context.Context) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -66,7 +65,7 @@ func (c *scaleCommand) measure(ctx context.Context, l *lab) error {
 			return err
 		}
 		if len(all) == 0 && len(points) > 0 {
-			if err := c.warm(ctx, l, points[0]); err != nil {
+			if err := l.warm(ctx, points[0].engine(), points[0].ask, points[0].set); err != nil {
 				return err
 			}
 		}
@@ -89,26 +88,6 @@ func (c *scaleCommand) measure(ctx context.Context, l *lab) error {
 	return l.write("scale", map[string]any{"machine": l.machine, "points": all}, scalePage(all, c.Runs), scaleChart(all))
 }
 
-// warm runs a point until the broker's JVM has compiled what that asks of it: until
-// a run costs the broker hardly less than the one before. The first runs of a new
-// broker cost it several times as much, and those with transactions the most.
-func (c *scaleCommand) warm(ctx context.Context, l *lab, p *point) error {
-	const most = 8
-	var before time.Duration
-	for run := range most {
-		s, err := p.rehearse(ctx, l)
-		if err != nil {
-			return err
-		}
-		l.progress("warming up the broker: %.3f µs of its CPU per event", perEvent(s.Broker, s.Events))
-		if run > 0 && s.Broker*10 >= before*9 {
-			return nil
-		}
-		before = s.Broker
-	}
-	return nil
-}
-
 // inTurns is the order of a round: each other one is reversed, so that whoever
 // comes first has no more of a machine that warms up, or slows down.
 func inTurns(points []*point, run int) []*point {
@@ -121,19 +100,6 @@ func inTurns(points []*point, run int) []*point {
 
 func (p *point) engine() engine {
 	return engine{name: "parallax", every: 100 * time.Millisecond, with: p.with}
-}
-
-// rehearse runs the point without a look at its answers.
-func (p *point) rehearse(ctx context.Context, l *lab) (sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, runTime)
-	defer cancel()
-	e := p.engine()
-	j, err := l.prepare(ctx, e, p.ask, p.set.name)
-	if err != nil {
-		return sample{}, err
-	}
-	s, err := l.drive(ctx, e, p.ask, p.set, j)
-	return s, errors.Join(err, l.discard(e, j))
 }
 
 func (p *point) run(ctx context.Context, l *lab) (sample, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"parallax.example/internal/config"
@@ -35,8 +36,14 @@ func (c *throughputCommand) measure(ctx context.Context, l *lab) error {
 		}
 	}
 	q, engines := comparison(), c.chosen(throughputEngines)
+	if len(engines) == 0 {
+		return errors.New("none of these engines is measured for throughput")
+	}
 	if lateness := q.lateness.Microseconds(); max(small.truth.back, large.truth.back) >= lateness {
 		return fmt.Errorf("cannot compare: an event lies %d µs back, the lateness is %d µs, and engines differ in what is late", max(small.truth.back, large.truth.back), lateness)
+	}
+	if err := l.warm(ctx, engines[0], q, large); err != nil {
+		return err
 	}
 	var samples []sample
 	for run := range c.Runs {
@@ -67,7 +74,7 @@ func throughputPage(list []cost, small, large *set, runs int) string {
 	return fmt.Sprintf(`# Throughput
 
 Flights as JSON in %d partitions: by hour and origin the count, sum, min and max, exactly once, from a backlog.
-CPU (user + system, the whole process with start and warm-up) in µs per event: *whole* over %d events, *marginal* over the %d more of a larger run. Medians of %d interleaved runs.
+CPU (user + system, the whole process with start and warm-up) in µs per event: *whole* over %d events, *marginal* over the %d more of a larger run. Medians of %d interleaved runs, after the broker's JVM has warmed up.
 Every run's answers were the same, cell by cell, as a naive fold of the log: %d cells, and %d of the larger set.
 
 %s

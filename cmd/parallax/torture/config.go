@@ -15,6 +15,7 @@ type Config struct {
 	Seed      uint64        `placeholder:"N" help:"Seed of the first run; the next ones count up. 0 draws one and prints it."`
 	Events    int           `placeholder:"N" help:"Messages of a run. 0: 3000, in long rows as many as they are meant for."`
 	Parallel  int           `default:"3" help:"Runs at the same time. Rows that break the broker run alone."`
+	Guarantee string        `default:"exactly-once" enum:"exactly-once,at-least-once,at-most-once" help:"What the processors are told to keep. With a weaker one than exactly-once the same faults do harm, and the table and the reporter say how much."`
 	Session   time.Duration `placeholder:"D" help:"Session timeout of the processors. 0: 2s, or 6s with --brokers, which is the least that Kafka allows by default."`
 	Brokers   string        `placeholder:"HOST:PORT,…" help:"Torture against this Kafka, which is left alone. Without it and --kafka-home: against the embedded broker, in a process of its own."`
 	KafkaHome string        `placeholder:"DIR" help:"Start Apache Kafka from the jars in this folder, or in its folder libs, and break it too."`
@@ -53,6 +54,11 @@ func (c *Config) session() time.Duration {
 	}
 	return 2 * time.Second
 }
+
+// weaker says that harm is expected.
+func (c *Config) weaker() bool { return c.Guarantee != exactlyOnce }
+
+const exactlyOnce = "exactly-once"
 
 // kafka is the part of the command line that names the cluster.
 func (c *Config) kafka() string {

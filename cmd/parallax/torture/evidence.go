@@ -26,14 +26,14 @@ func (r *run) evidence(ctx context.Context) (*check.Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &check.Evidence{Views: f, Topics: r.topics, Bound: r.bound(), Retried: r.row.broker}
+	e := &check.Evidence{Views: f, Topics: r.topics, Bound: r.bound(), Retried: r.row.broker, Weaker: r.guarantee != exactlyOnce}
 	if err := r.readTopics(ctx, e); err != nil {
 		return nil, err
 	}
 	if e.Ledger, err = readLedger(r.in("generator.ledger")); err != nil {
 		return nil, err
 	}
-	if r.row.lake {
+	if r.lake {
 		e.Lake, e.Reporter = r.in("lake"), r.reporterSaid
 		if e.Batch, err = gather.Batch(r.in("batch", "job")); err != nil {
 			return nil, err

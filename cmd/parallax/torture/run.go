@@ -30,6 +30,8 @@ type run struct {
 
 	// Drawn from the seed.
 	processors   int
+	guarantee    string
+	lake         bool // with ingest, batch and reporter
 	static       bool // processors keep their names in the group
 	commit       time.Duration
 	batch        int
@@ -82,6 +84,7 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 	}
 	o := &run{
 		row: r, seed: seed, rng: rng, cluster: c, admin: admin, dir: dir,
+		guarantee: config.Guarantee, lake: r.lake || config.weaker(),
 		processors: 2 + rng.IntN(2), static: rng.IntN(2) == 0,
 		commit:  []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond}[rng.IntN(3)],
 		batch:   []int{20, 200, 65536}[rng.IntN(3)],
@@ -98,7 +101,16 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 }
 
 // most is longer than any run takes that is not stuck.
-func (r *run) most() time.Duration { return 2*r.patience + 4*r.bound() + 2*r.lasts }
+func (r *run) most() time.Duration {
+	most := 2*r.patience + 4*r.bound() + 2*r.lasts
+	if r.row.long {
+		most += judging
+	}
+	return most
+}
+
+// judging is how long it may take to judge millions of messages.
+const judging = 30 * time.Minute
 
 func (r *run) in(names ...string) string { return filepath.Join(append([]string{r.dir}, names...)...) }
 
@@ -188,7 +200,7 @@ func (r *run) heal() error {
 			}
 		}
 	}
-	if r.row.lake && r.roles["ingest"] == nil {
+	if r.lake && r.roles["ingest"] == nil {
 		return r.startIngest("ingest")
 	}
 	return nil
@@ -231,7 +243,7 @@ func (r *run) answered(ctx context.Context) error {
 
 // answer lets the batch and the reporter answer, where the row is about them.
 func (r *run) answer(ctx context.Context) error {
-	if !r.row.lake {
+	if !r.lake {
 		return nil
 	}
 	if err := r.toEnd(ctx); err != nil {
@@ -297,7 +309,7 @@ func (r *run) startProcessor(i int) error { return r.startArmed(i, "") }
 func (r *run) startArmed(i int, armed string) error {
 	args := []string{"processor", "--brokers", r.cluster.brokers, "--topic-prefix", r.prefix, "--group", r.prefix,
 		"--views", r.in("views.yaml"), "--commit-interval", r.commit.String(), "--batch-records", strconv.Itoa(r.batch),
-		"--session-timeout", r.session.String(), "--transaction-timeout", r.transaction.String()}
+		"--session-timeout", r.session.String(), "--transaction-timeout", r.transaction.String(), "--guarantee", r.guarantee}
 	if r.static {
 		args = append(args, "--instance", processor(i))
 	}

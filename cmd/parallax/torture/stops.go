@@ -366,7 +366,7 @@ func recreatedLive(ctx context.Context, r *run) (*check.Report, error) {
 	}
 	r.note()
 	for _, name := range r.all() {
-		if err := s.ends(ctx, name, "made again"); err != nil {
+		if err := s.ends(ctx, name, "made again", "choose another topic prefix"); err != nil {
 			return nil, err
 		}
 	}

@@ -71,6 +71,9 @@ func Run(ctx context.Context, c Config, d Deps) error {
 	t := &torture{config: &c, deps: d, dir: dir, cluster: k, admin: admin}
 	began := d.Now()
 	fmt.Fprintf(d.Out, "Torture against %s, seeds %d to %d.\n", k.what, c.Seed, c.Seed+uint64(c.Seeds)-1)
+	if c.weaker() {
+		fmt.Fprintf(d.Out, "The processors run with --guarantee %s: harm is expected.\n", c.Guarantee)
+	}
 	if err := t.runAll(ctx); err != nil {
 		return err
 	}
@@ -243,6 +246,9 @@ func (t *torture) again(j job) string {
 	command := fmt.Sprintf("parallax torture --fault %s --seed %d --seeds 1", j.row.name, j.seed)
 	if t.config.Events != 0 {
 		command += fmt.Sprintf(" --events %d", t.config.Events)
+	}
+	if t.config.weaker() {
+		command += " --guarantee " + t.config.Guarantee
 	}
 	if k := t.config.kafka(); k != "" {
 		command += " " + k

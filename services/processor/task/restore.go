@@ -271,14 +271,23 @@ func (l *Loop) checkMeta(p int32, c *position, meta engine.Meta) error {
 	return nil
 }
 
-// overtaken looks whether the log still has what is needed next, after the input
-// could not be read. What the client says then depends on what it was doing.
+// overtaken looks whether the log is still the same and has what is needed next,
+// after the input could not be read. What the client says then depends on what it
+// was doing, and is no way out.
 func (l *Loop) overtaken(cause error) error {
 	var stop *Stop
 	if errors.As(cause, &stop) || len(l.tasks) == 0 {
 		return cause
 	}
 	partitions := slices.Sorted(maps.Keys(l.tasks))
+	source, err := l.admin.Topic(l.ctx, l.config.Topics.Events)
+	if err != nil {
+		return cause
+	}
+	if was := l.source.ID; source.ID != was {
+		l.source = source
+		return l.recreated(partitions[0], was, l.tasks[partitions[0]].attempt.offset)
+	}
 	logs, err := l.admin.Offsets(l.ctx, l.config.Topics.Events, partitions)
 	if err != nil {
 		return cause

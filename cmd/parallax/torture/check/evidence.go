@@ -30,6 +30,9 @@ type Evidence struct {
 	Fault Fault
 	// Bound is how long after a fault the first new result may take.
 	Bound time.Duration
+	// Weaker says that the processors were not told to keep exactly once. Then only
+	// what was answered is judged, not how it was committed.
+	Weaker bool
 	// Retried says that Kafka itself was interrupted, so that a message may have
 	// been stored where the sender was not told.
 	Retried bool

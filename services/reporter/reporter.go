@@ -160,7 +160,7 @@ func (r *Reporter) compare(ctx context.Context, rep *report.Report) ([]report.Ce
 		return nil, err
 	}
 	cells, err := compare.Run(&compare.Input{
-		Views: r.views, Cut: answer.Cut, Ledger: sent.Entries, Log: log.Events, Dead: log.Dead, Stream: stream, Batch: answer.Batch,
+		Views: r.views, Cut: answer.Cut, Ledger: sent.Entries, Log: log.Events, Dead: log.Dead, Advances: log.Advances, Stream: stream, Batch: answer.Batch,
 	}, rep)
 	if err != nil {
 		return nil, err

@@ -55,6 +55,15 @@ func TestResumed(t *testing.T) {
 			if got.Final[last.Cell()].Agg != last.Agg {
 				t.Errorf("%s: the last final row does not count: %+v", name, got.Final)
 			}
+			finals := 0
+			for _, r := range c.rows {
+				if r.Stage == result.Final {
+					finals++
+				}
+			}
+			if again := got.Final[last.Cell()].Again; again != finals-1 {
+				t.Errorf("%s: a final row was told %d times, and %d times again", name, finals, again)
+			}
 			if !strings.Contains(c.marker, "fault") && len(got.Resumed) != 1 {
 				t.Errorf("%s: %+v", name, got.Resumed)
 			}

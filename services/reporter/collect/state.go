@@ -117,10 +117,12 @@ func (s *State) Result(b []byte, arrival int64) error {
 	}
 	v.count(r.Stage)
 	if r.Stage == result.Final {
-		if last, twice := s.final[cell]; twice { // which is a fault, or a second rebuild
+		final := compare.Final{Agg: r.Agg, Offset: r.Place.Offset, Watermark: r.Watermark}
+		if last, twice := s.final[cell]; twice { // which is a fault, a second rebuild, or came of a death
 			v.uncount(cell, last.Agg.Plain)
+			final.Again = last.Again + 1
 		}
-		s.final[cell] = compare.Final{Agg: r.Agg, Offset: r.Place.Offset, Watermark: r.Watermark}
+		s.final[cell] = final
 		v.Total.Merge(r.Agg.Plain)
 		at := report.Slot(v.View.Window, cell.Span.Start)
 		w := v.Windows[at]

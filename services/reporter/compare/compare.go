@@ -32,6 +32,7 @@ func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 		names:   map[string]string{},
 		extents: map[sessionKey][]extent{},
 		kept:    kept{},
+		lost:    map[int32]*loss{},
 	}
 	if err := c.prepare(); err != nil {
 		return nil, err
@@ -42,6 +43,7 @@ func Run(in *Input, r *report.Report) ([]report.Cell, error) {
 	c.records()
 	c.truth()
 	c.resets()
+	c.losses()
 	c.exclusions()
 	c.deadLetters()
 	c.rows()
@@ -64,10 +66,14 @@ type comparison struct {
 	extents map[sessionKey][]extent // of the groups of session views, by start
 	faults  []finding
 
-	// Of a stream without exactly once; see damage.go.
+	// Of a stream without exactly once; see damage.go and loss.go.
 	kept      kept
-	toldTwice uint64 // exclusions and dead letters that were told again, or only when their event came again
-	notTold   uint64 // those that the stream did not come to tell
+	lost      map[int32]*loss // by partition
+	judged    []Judgement     // the batch's, in order
+	rowsTwice uint64          // final rows that were told again
+	toldTwice uint64          // exclusions and dead letters that were told again, or only when their event came again
+	notTold   uint64          // those that the stream did not come to tell
+	otherwise uint64          // those in which it differs from the batch, as it had to after a loss
 }
 
 // finding is a fault, and the cell it is about if that is all it is about.
@@ -144,6 +150,9 @@ type why struct {
 	lost      []*Event // as the ledger tells them; Offset as acknowledged
 	again     []*Event // counted once more
 	skipped   []*Event // not counted
+	admitted  []*Event // counted after a loss, and not by A
+	refused   []*Event // left out after a loss, and not by A
+	unclosed  []*Event // in a window that is still open after a loss
 }
 
 func (c *comparison) cell(name result.Cell) *cell {

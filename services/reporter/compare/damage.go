@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"parallax.example/internal/result"
+	"parallax.example/internal/view"
 	"parallax.example/services/reporter/report"
 )
 
@@ -60,7 +61,7 @@ type kept map[Judgement]int
 
 // doubts puts the events of the ranges into their cells, but those which the
 // batch leaves out.
-func (c *comparison) doubts(judged []Judgement) {
+func (c *comparison) doubts() {
 	if len(c.in.Stream.Resumed) == 0 {
 		return
 	}
@@ -70,22 +71,15 @@ func (c *comparison) doubts(judged []Judgement) {
 			return cmp.Or(cmp.Compare(e.Partition, r.Partition), cmp.Compare(e.Offset, r.From))
 		})
 		for n := from; n < len(c.in.Log) && r.holds(place{c.in.Log[n].Partition, c.in.Log[n].Offset}); n++ {
-			c.doubtful(&c.in.Log[n], i, judged)
+			c.doubtful(&c.in.Log[n], i)
 		}
 	}
 }
 
-func (c *comparison) doubtful(e *Event, of int, judged []Judgement) {
-	whole := Judgement{Partition: e.Partition, Offset: e.Offset}
-	for _, cause := range []result.Cause{result.Duplicate, result.Stale} {
-		whole.Cause = cause
-		if _, out := slices.BinarySearchFunc(judged, whole, Judgement.compare); out {
-			return
-		}
-	}
+func (c *comparison) doubtful(e *Event, of int) {
 	for name := range c.placements(e) {
 		late := Judgement{Partition: e.Partition, Offset: e.Offset, Cause: result.Late, View: name.View, Span: name.Span}
-		if _, out := slices.BinarySearchFunc(judged, late, Judgement.compare); out || c.keptOut(late, of) {
+		if c.judgedOut(late) || c.keptOut(late, of) {
 			continue
 		}
 		x := c.cell(name)
@@ -112,12 +106,16 @@ func (c *comparison) keptOut(late Judgement, of int) bool {
 	return out > later
 }
 
-// damaged looks for ranges that account for a closed group whose rows are not
-// A's, and lists their events as its causes.
+// damaged looks for ranges that account for a group whose rows are not A's closed
+// ones, and lists their events as its causes.
 func (c *comparison) damaged(g *group) bool {
 	var all []doubt
 	for _, x := range g.cells {
-		all = append(all, x.doubts...)
+		for _, d := range x.doubts {
+			if g.closed || c.closedA(g, d.event) {
+				all = append(all, d)
+			}
+		}
 	}
 	var ranges []int
 	for _, d := range all {
@@ -125,7 +123,12 @@ func (c *comparison) damaged(g *group) bool {
 			ranges = append(ranges, d.of)
 		}
 	}
-	if !g.closed || len(ranges) == 0 || len(ranges) > maxRanges || c.asA(g, nil, nil) {
+	switch {
+	case len(c.in.Stream.Resumed) == 0 || c.asA(g, nil, nil):
+		return false
+	case c.afterLoss(g):
+		return true
+	case len(ranges) == 0 || len(ranges) > maxRanges:
 		return false
 	}
 	// The fewest first: most cells were hit by one.
@@ -170,6 +173,17 @@ func (c *comparison) asA(g *group, again, skipped []*Event) bool {
 	return slices.Equal(g.merge(closedA, again), g.merge(sideStream, skipped))
 }
 
+// closedA says that an event lies in a row of A that is closed.
+func (c *comparison) closedA(g *group, e *Event) bool {
+	return slices.ContainsFunc(g.cells, func(x *cell) bool { return x.a != nil && c.closed(x.name) && g.holds(x.name.Span, e) })
+}
+
+// holds says that a row lies over an event's time: a session still goes on for the
+// gap behind it. The row then counts the event, unless it was left out.
+func (g *group) holds(row view.Span, e *Event) bool {
+	return row.Start <= e.Time && e.Time+g.view.Window.Gap <= row.End && e.Time < row.End
+}
+
 func sideStream(x *cell) *result.Agg { return x.stream }
 
 // lostExclusion stands for one that the stream did not come to say.
@@ -190,7 +204,7 @@ func (c *comparison) tellDamage() {
 	if len(c.in.Stream.Resumed) == 0 {
 		return
 	}
-	d := &report.Damage{ToldAgain: c.toldTwice, NotTold: c.notTold}
+	d := &report.Damage{RowsAgain: c.rowsTwice, ToldAgain: c.toldTwice, NotTold: c.notTold, Otherwise: c.otherwise}
 	for i := range c.in.Stream.Resumed {
 		r := &c.in.Stream.Resumed[i]
 		kind := report.CauseAgain

@@ -21,6 +21,8 @@ func (c *comparison) exclusions() {
 	})
 	c.in.Stream.Exclusions = list
 	judged := slices.SortedFunc(slices.Values(c.in.Batch.Judgements), Judgement.compare)
+	c.judged = judged
+	c.follow(list)
 
 	i, k := 0, 0
 	for i < len(list) || k < len(judged) {
@@ -46,6 +48,9 @@ func (c *comparison) exclusions() {
 			case twice:
 				c.misjudged(x.judgement(), &x.Event, "was left out by the stream twice as %s")
 				c.place(x)
+			case order < 0 && c.saysAfterLoss(x.judgement()):
+				c.otherwise++
+				c.located(x)
 			case order < 0:
 				c.misjudged(x.judgement(), &x.Event, "was left out by the stream as %s, and the batch does not say so")
 				c.place(x)
@@ -57,19 +62,24 @@ func (c *comparison) exclusions() {
 		if order >= 0 {
 			if order > 0 {
 				j := judged[k]
-				if x, ok := c.lostExclusion(j); ok && c.within(place{j.Partition, j.Offset}, true) {
+				at := place{j.Partition, j.Offset}
+				x, known := c.lostExclusion(j)
+				switch {
+				case known && c.within(at, true):
 					c.notTold++
 					c.place(&x)
-					k++
-					continue
+				case known && c.missesAfterLoss(at):
+					c.otherwise++
+					c.place(&x)
+				default:
+					c.misjudged(j, c.at(j.Partition, j.Offset), "had to be left out as %s, and the stream does not list it")
 				}
-				c.misjudged(j, c.at(j.Partition, j.Offset), "had to be left out as %s, and the stream does not list it")
 			}
 			k++
 		}
 	}
 	c.copies(list)
-	c.doubts(judged)
+	c.doubts()
 }
 
 // misjudged reports a judgement that only one side has; what holds one %s.
@@ -97,15 +107,23 @@ func (c *comparison) misjudged(j Judgement, e *Event, what string) {
 	}
 }
 
-// place checks an exclusion against the log and puts it into its cells.
-func (c *comparison) place(x *Exclusion) {
+// located checks an exclusion against the log, and returns the log's event.
+func (c *comparison) located(x *Exclusion) *Event {
 	e := c.at(x.Partition, x.Offset)
 	switch {
 	case e == nil:
 		c.wrongly(x, "is not in the log")
-		return
 	case !e.sameFact(&x.Event):
 		c.wrongly(x, fmt.Sprintf("says %s and the log says %s", x.content(), e.content()))
+	}
+	return e
+}
+
+// place checks an exclusion against the log and puts it into its cells.
+func (c *comparison) place(x *Exclusion) {
+	e := c.located(x)
+	if e == nil {
+		return
 	}
 	switch x.Cause {
 	case result.Late:
@@ -178,7 +196,7 @@ func (c *comparison) copies(list []Exclusion) {
 		switch {
 		case isFirst && excluded && cause == result.Duplicate:
 			c.blame(e, checkExclusions, "the event "+e.called()+" was left out by the stream as a duplicate and is the first of its id in its partition")
-		case !isFirst && !excluded && !c.within(place{e.Partition, e.Offset}, true):
+		case !isFirst && !excluded && !c.within(place{e.Partition, e.Offset}, true) && !c.missesAfterLoss(place{e.Partition, e.Offset}):
 			c.blame(e, checkExclusions, "the event "+e.called()+" is a copy, and the stream does not list it as one")
 		}
 	}

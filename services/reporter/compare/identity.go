@@ -119,9 +119,9 @@ func (c *comparison) placementIdentities(totals map[string]*total) {
 			right:  []report.Quantity{quantity("counted", t.stream.Count), quantity("late", t.late.Count), quantity("stale", t.stale)},
 			perKey: perKey,
 		}
-		if t.again+t.skipped > 0 {
-			placements.statement += " + not counted - counted again"
-			placements.right = append(placements.right, quantity("not counted", t.skipped), report.Quantity{Name: "counted again", Value: -int64(t.again)})
+		if t.besides+t.missing > 0 {
+			placements.statement += " + not counted - counted besides"
+			placements.right = append(placements.right, quantity("not counted", t.missing), report.Quantity{Name: "counted besides", Value: -int64(t.besides)})
 		}
 		c.identity(&v.Identities, placements)
 		n := &v.Cells

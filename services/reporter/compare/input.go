@@ -18,8 +18,10 @@ type Input struct {
 	Ledger []Entry
 	Log    []Event // every event of the lake below the cut, copies and all
 	Dead   []Dead  // the dead letters of the lake below the cut
-	Stream Stream
-	Batch  Batch
+	// Advances is asked for where the stream has left input out.
+	Advances []Advance
+	Stream   Stream
+	Batch    Batch
 }
 
 // Kind is what the generator did when it made an entry.
@@ -100,6 +102,7 @@ type Final struct {
 	Agg       result.Agg
 	Offset    int64 // of the record that closed the window
 	Watermark int64 // µs UTC, when it was made
+	Again     int   // how often the cell's final row was told before
 }
 
 // Exclusion is an event, or one placement of it, that the stream did not count.

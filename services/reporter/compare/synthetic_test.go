@@ -169,7 +169,11 @@ func (w *world) input() *compare.Input {
 	events := map[[2]int64]compare.Event{}
 	for _, rec := range w.log {
 		var r event.Record
-		if r.Decode(rec.Value) != nil || r.Kind != event.KindEvent {
+		if r.Decode(rec.Value) != nil {
+			continue
+		}
+		if r.Kind == event.KindPunctuation {
+			in.Advances = append(in.Advances, compare.Advance{Partition: rec.Partition, Offset: rec.Offset, Watermark: r.Punctuation.Watermark})
 			continue
 		}
 		e := compare.Event{Partition: rec.Partition, Offset: rec.Offset, Producer: string(r.Event.Producer), Seq: r.Event.Seq,

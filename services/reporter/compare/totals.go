@@ -39,8 +39,8 @@ type total struct {
 	keys       map[string]*keyTotal
 	placements uint64 // of the log, in closed groups
 	stale      uint64 // placements left out as stale
-	again      uint64 // placements counted once more
-	skipped    uint64 // placements not counted
+	besides    uint64 // placements counted once more, or not by A
+	missing    uint64 // placements of A not counted
 	beyond     []uint64
 	hourOfDay  []uint64
 	causes     map[string]*causeTotal
@@ -109,11 +109,17 @@ func (t *total) add(g *group) {
 		k.late.Add(e.Value)
 		t.addLate(g, e, g.why.since[i])
 	}
-	k.left += int64(len(g.why.again)) - int64(len(g.why.late)+len(g.why.stale)+len(g.why.skipped))
+	besides := len(g.why.again) + len(g.why.admitted)
+	missing := len(g.why.skipped) + len(g.why.refused) + len(g.why.unclosed)
+	k.left += int64(besides) - int64(len(g.why.late)+len(g.why.stale)+missing)
 	t.stale += uint64(len(g.why.stale))
-	t.again += uint64(len(g.why.again))
-	t.skipped += uint64(len(g.why.skipped))
-	for cause, events := range g.why.all() {
+	t.besides += uint64(besides)
+	t.missing += uint64(missing)
+	t.addCauses(g.why)
+}
+
+func (t *total) addCauses(w *why) {
+	for cause, events := range w.all() {
 		n := causeOf(t.causes, cause)
 		n.cells++
 		n.placements += uint64(len(events))
@@ -202,7 +208,7 @@ func causeOf(m map[string]*causeTotal, cause string) *causeTotal {
 }
 
 // causeOrder is the order of every list of causes.
-var causeOrder = []string{report.CauseLate, report.CauseSplit, report.CauseStale, report.CauseForeign, report.CauseElsewhere, report.CauseLost, report.CauseAgain, report.CauseSkipped}
+var causeOrder = []string{report.CauseLate, report.CauseSplit, report.CauseStale, report.CauseForeign, report.CauseElsewhere, report.CauseLost, report.CauseAgain, report.CauseSkipped, report.CauseAdmitted, report.CauseRefused, report.CauseUnclosed}
 
 func causeList(m map[string]*causeTotal) []report.Cause {
 	list := []report.Cause{}

@@ -20,6 +20,7 @@ func (c *comparison) rows() {
 		}
 		x := c.cell(name)
 		x.stream = x.share(final.Agg)
+		c.rowsTwice += uint64(final.Again)
 		if !c.views[name.View].Closed(name.Span.End, final.Watermark) {
 			c.faultIn(name, report.Fault{Check: checkStream,
 				What: "the stream called this row final at the watermark " + report.Time(final.Watermark).String() + ", which does not close its window"})
@@ -66,6 +67,8 @@ func (c *comparison) verdicts() []report.Cell {
 		g.settle(verdict)
 		if g.compared() {
 			totals[g.name.View].add(g)
+		} else if g.damaged {
+			totals[g.name.View].addCauses(g.why)
 		}
 		if g.view.Window.Kind == view.Session {
 			k := sessionKey{g.name.View, timeline{g.name.Key, g.name.Partition}}
@@ -159,6 +162,11 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 		if !g.damaged {
 			streamIsA = c.streamIsA(g, x) && streamIsA
 		}
+	}
+	if !g.closed && g.damaged { // in sessions that are final, and connected with open ones
+		n.Closed++
+		n.Damaged++
+		return report.CellDamaged
 	}
 	if !g.closed {
 		n.Open++
@@ -277,7 +285,7 @@ func (c *comparison) differ(g *group, name result.Cell, f report.Fault) {
 // all are the causes with their events, in the order of every listing.
 func (w *why) all() iter.Seq2[string, []*Event] {
 	return func(yield func(string, []*Event) bool) {
-		for i, events := range [...][]*Event{w.late, nil, w.stale, w.foreign, w.elsewhere, w.lost, w.again, w.skipped} {
+		for i, events := range [...][]*Event{w.late, nil, w.stale, w.foreign, w.elsewhere, w.lost, w.again, w.skipped, w.admitted, w.refused, w.unclosed} {
 			named := len(events) > 0 || causeOrder[i] == report.CauseSplit && w.split
 			if named && !yield(causeOrder[i], events) {
 				return

@@ -106,7 +106,7 @@ func TestLake(t *testing.T) {
 	want := &gather.Log{Events: events, TopicID: "id", Ends: map[int32]int64{0: 30}, Dead: []compare.Dead{
 		{Offset: 17, Reason: "empty"}, {Offset: 19, Reason: string(event.Unauthorized)},
 		{Offset: 27, Reason: "empty"}, {Offset: 29, Reason: string(event.Unauthorized)},
-	}}
+	}, Advances: []compare.Advance{{Offset: 18}, {Offset: 28}}}
 	if diff := cmp.Diff(want, whole); diff != "" {
 		t.Error(diff)
 	}

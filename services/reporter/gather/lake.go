@@ -15,10 +15,11 @@ import (
 
 // Log is what the lake holds of a topic below a cut.
 type Log struct {
-	TopicID string
-	Events  []compare.Event
-	Dead    []compare.Dead
-	Ends    map[int32]int64 // by partition, the offset after its last record below the cut
+	TopicID  string
+	Events   []compare.Event
+	Dead     []compare.Dead
+	Advances []compare.Advance // punctuation of those who may send it
+	Ends     map[int32]int64   // by partition, the offset after its last record below the cut
 }
 
 // Lake reads the events and dead letters of a topic below the cut, an end
@@ -71,7 +72,8 @@ func Lake(ctx context.Context, d *lake.Dir, topic string, cut map[int32]int64, r
 	return log, nil
 }
 
-// dead lists the range's dead letters, and punctuation of those who may not send any.
+// dead lists the range's punctuation and dead letters: of the former those that are
+// from somebody who may not send any.
 func (l *Log) dead(m *lake.Manifest, end int64, rules *view.Time) {
 	for _, x := range m.DeadLetters {
 		if x.Offset < end {
@@ -80,10 +82,13 @@ func (l *Log) dead(m *lake.Manifest, end int64, rules *view.Time) {
 		}
 	}
 	for _, p := range m.Punctuations {
-		if p.Offset < end {
-			l.reach(m.Partition, p.Offset)
+		if p.Offset >= end {
+			continue
 		}
-		if p.Offset < end && !rules.Accepts([]byte(p.Sender)) {
+		l.reach(m.Partition, p.Offset)
+		if rules.Accepts([]byte(p.Sender)) {
+			l.Advances = append(l.Advances, compare.Advance{Partition: m.Partition, Offset: p.Offset, Watermark: p.Watermark})
+		} else {
 			l.Dead = append(l.Dead, compare.Dead{Partition: m.Partition, Offset: p.Offset, Reason: string(event.Unauthorized)})
 		}
 	}

@@ -7,7 +7,7 @@ const (
 	CellUnexplained = "unexplained"
 	CellOpen        = "open"
 	CellPartial     = "partial"
-	CellDamaged     = "damaged" // the stream counted events twice, or not at all
+	CellDamaged     = "damaged" // the stream counted events twice, or others than it should
 )
 
 // The causes of differences. Causes of the stream lie between A and B, the
@@ -22,6 +22,10 @@ const (
 	// Damage of a stream without exactly once: no excuses either.
 	CauseAgain   = "counted-again"
 	CauseSkipped = "not-counted"
+	// What follows from input that the stream has lost.
+	CauseAdmitted = "counted-after-loss"
+	CauseRefused  = "left-out-after-loss"
+	CauseUnclosed = "open-after-loss"
 )
 
 // Meaning returns what a cause says, in words for a newcomer.
@@ -43,6 +47,12 @@ func Meaning(cause string) string {
 		return "was taken in again by the stream after a death, and counted once more"
 	case CauseSkipped:
 		return "was committed by the stream before a death, and never counted"
+	case CauseAdmitted:
+		return "was counted by the stream, which had lost the input that makes it late or a copy, or that keeps its session open"
+	case CauseRefused:
+		return "was left out by the stream, which had lost the input that makes it be in time"
+	case CauseUnclosed:
+		return "is in a window that the stream still holds open, since it has lost the input that closes it"
 	}
 	return ""
 }

@@ -10,7 +10,7 @@ const (
 const (
 	Explained   = "explained"    // 0: every difference is accounted for by re-folding
 	Unexplained = "unexplained"  // 1: at least one is not
-	Damaged     = "damaged"      // 1: what differs beyond that, events account for that the stream counted twice or not at all
+	Damaged     = "damaged"      // 1: what differs beyond that, events account for that the stream counted twice, not at all, or after a loss
 	NotCompared = "not-compared" // 2: there was nothing that could be compared
 )
 

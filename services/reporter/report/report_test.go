@@ -120,3 +120,27 @@ func TestBeyondTheCut(t *testing.T) {
 		t.Error(r.Verdict.Headline)
 	}
 }
+
+// A stream that has counted all events once and said some of it twice is damaged,
+// and not in its cells.
+func TestToldAgain(t *testing.T) {
+	for _, c := range []struct {
+		damage report.Damage
+		want   string
+	}{
+		{report.Damage{}, ""},
+		{report.Damage{RowsAgain: 16}, "its rows are right in all 2,017 cells, but it told final rows 16 times again, since"},
+		{report.Damage{ToldAgain: 1, NotTold: 3}, "all 2,017 cells, but it told exclusions or dead letters once too often, 3 times not at all, since"},
+		{report.Damage{RowsAgain: 2, Otherwise: 5}, "it told final rows 2 times again, and exclusions or dead letters 5 times otherwise than the batch, since"},
+	} {
+		r := report.Report{Damage: &c.damage, Views: []report.View{{Name: "hourly", Cells: report.CellCounts{Closed: 2017, Same: 2017}}}}
+		r.Conclude()
+		if damaged := c.want != ""; (r.Verdict.Outcome == report.Damaged) != damaged || (r.Verdict.ExitCode == 1) != damaged || !strings.Contains(r.Verdict.Headline, c.want) {
+			t.Errorf("%+v: %+v", c.damage, r.Verdict)
+		}
+		r.Views[0].Cells.Damaged = 1
+		if r.Conclude(); !strings.Contains(r.Verdict.Headline, "in 1 of 2,017 cells it counted events twice") {
+			t.Errorf("%+v: %+v", c.damage, r.Verdict)
+		}
+	}
+}

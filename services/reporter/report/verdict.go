@@ -49,8 +49,11 @@ func (r *Report) headline() string {
 		}
 		return fmt.Sprintf("%s %s unexplained. The first: %s", Whole(n), what, r.Faults.Listed[0].sentence())
 	}
-	if n, damaged := r.damage(); damaged {
-		return fmt.Sprintf("The stream is damaged: in %s of %s cells it counted events twice or not at all, since its guarantee is not exactly once. Every other difference is explained.", Whole(n), Whole(cells))
+	switch n, damaged := r.damage(); {
+	case n > 0:
+		return fmt.Sprintf("The stream is damaged: in %s of %s cells it counted events twice, or others than it should, since its guarantee is not exactly once. Every other difference is explained.", Whole(n), Whole(cells))
+	case damaged:
+		return fmt.Sprintf("The stream is damaged: its rows are right in all %s cells, but it told %s, since its guarantee is not exactly once. Every other difference is explained.", Whole(cells), r.Damage.told())
 	}
 	differ := r.Differences.Total
 	if differ == 0 {
@@ -94,7 +97,7 @@ func (r *Report) explanation() []string {
 	for _, c := range r.Causes {
 		switch c.Cause {
 		case CauseLate, CauseLost:
-		case CauseAgain, CauseSkipped:
+		case CauseAgain, CauseSkipped, CauseAdmitted, CauseRefused, CauseUnclosed:
 			list = append(list, fmt.Sprintf("%s %s. That is damage, which its guarantee allows, and no explanation.", r.events(c.Events), c.Meaning))
 		case CauseSplit:
 			list = append(list, fmt.Sprintf("%s sessions of the batch are several of the stream, which had closed one when an event came that connects it with the next.", Whole(c.Cells)))
@@ -119,11 +122,17 @@ func (r *Report) explanation() []string {
 	if partial > 0 {
 		list = append(list, fmt.Sprintf("%s cells began before the stream began to count their view anew: it knows a part of their events only, so they are not compared.", Whole(partial)))
 	}
+	if d := r.Damage; d != nil && d.RowsAgain > 0 {
+		list = append(list, fmt.Sprintf("%s final rows were told again; the last one of each cell is compared.", Whole(d.RowsAgain)))
+	}
 	if d := r.Damage; d != nil && d.ToldAgain > 0 {
 		list = append(list, fmt.Sprintf("%s exclusions or dead letters were told again, or of events that had been counted before.", Whole(d.ToldAgain)))
 	}
 	if d := r.Damage; d != nil && d.NotTold > 0 {
 		list = append(list, fmt.Sprintf("%s exclusions or dead letters are missing.", Whole(d.NotTold)))
+	}
+	if d := r.Damage; d != nil && d.Otherwise > 0 {
+		list = append(list, fmt.Sprintf("%s exclusions are other ones than the batch's, exactly as they follow from what the stream had lost.", Whole(d.Otherwise)))
 	}
 	if r.Faults.Total > 0 {
 		list = append(list, "Unexplained means: folding exactly the events that the causes list into one answer does not give the other one, byte for byte, or a count does not add up. That is a defect of a program or of the data's way, never a rounding.")

@@ -110,16 +110,14 @@ func takeover(ctx context.Context, r *run) error {
 
 // unanswered says that a partition holds more than was answered.
 func (r *run) unanswered(p int32) bool {
+	next := r.tail.committed()[p]
 	r.tail.mu.Lock()
 	defer r.tail.mu.Unlock()
-	var end, next int64
+	var end int64
 	for _, m := range r.tail.seen[r.topics.Events] {
 		if m.Partition == p {
 			end = max(end, m.Offset+1)
 		}
-	}
-	if n := len(r.tail.commits[p]); n > 0 {
-		next = r.tail.commits[p][n-1].next
 	}
 	return next < end
 }

@@ -3,6 +3,7 @@ package torture
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type tail struct {
 	mu      sync.Mutex
 	seen    map[string][]check.Record
 	commits [partitions][]commit
+	lost    [partitions]int64 // the end of what a processor without exactly once has skipped
 	err     error
 }
 
@@ -43,6 +45,7 @@ func follow(config kafka.Config, topics kafka.Topics) (*tail, error) {
 			starts = append(starts, kafka.Start{Topic: topic, Partition: p})
 		}
 	}
+	starts = append(starts, kafka.Start{Topic: topics.Markers})
 	reader, err := kafka.NewReader(config, kafka.ReaderConfig{Keys: true}, starts...)
 	if err != nil {
 		return nil, err
@@ -70,6 +73,9 @@ func (t *tail) take(batches []*kafka.Batch, err error, now time.Time) {
 		for i := range b.Len() {
 			r := record(b, i)
 			t.seen[b.Topic] = append(t.seen[b.Topic], r)
+			if b.Topic == t.topics.Markers {
+				t.mark(r.Value)
+			}
 			if b.Topic != t.topics.Changelog {
 				continue
 			}
@@ -77,6 +83,19 @@ func (t *tail) take(batches []*kafka.Batch, err error, now time.Time) {
 				t.commits[b.Partition] = append(t.commits[b.Partition], commit{m.Next, m.Transaction, m.Records, cells(&m), now})
 			}
 		}
+	}
+}
+
+// mark takes in what is lost: it is in no state, so where nothing follows no commit
+// tells how far the processor has come.
+func (t *tail) mark(value []byte) {
+	var m struct {
+		Kind      string
+		Partition int32
+		Until     int64
+	}
+	if json.Unmarshal(value, &m) == nil && m.Kind == "skipped" && m.Partition >= 0 && m.Partition < partitions {
+		t.lost[m.Partition] = max(t.lost[m.Partition], m.Until)
 	}
 }
 
@@ -111,13 +130,15 @@ func (t *tail) count(topic string) int {
 	return len(t.seen[topic])
 }
 
-// committed is how far each partition's committed transactions have come.
+// committed is how far each partition's committed transactions have come, and what
+// was skipped.
 func (t *tail) committed() (next [partitions]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	next = t.lost
 	for p := range next {
 		if n := len(t.commits[p]); n > 0 {
-			next[p] = t.commits[p][n-1].next
+			next[p] = max(next[p], t.commits[p][n-1].next)
 		}
 	}
 	return next

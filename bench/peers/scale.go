@@ -42,14 +42,15 @@ func (c *scaleCommand) Run(ctx context.Context) error {
 
 // point is one setting of one part, and what it came to.
 type point struct {
-	Part   string  `json:"part"`
-	Name   string  `json:"name"`
-	X      float64 `json:"x"`         // events, live cells, or windows per event
-	CPU    float64 `json:"cpu_us"`    // per event, median
-	Broker float64 `json:"broker_us"` // the broker's, likewise
-	Rate   float64 `json:"events_per_s"`
-	Peak   int64   `json:"peak_bytes"`
-	Rows   int     `json:"rows"` // of the answer
+	Part   string    `json:"part"`
+	Name   string    `json:"name"`
+	X      float64   `json:"x"`         // events, live cells, or windows per event
+	CPU    float64   `json:"cpu_us"`    // per event, median
+	Broker float64   `json:"broker_us"` // the broker's, likewise
+	Rate   float64   `json:"events_per_s"`
+	Peak   int64     `json:"peak_bytes"`
+	Rows   int       `json:"rows"` // of the answer
+	Rounds []float64 `json:"cpu_us_by_round"`
 	set    *set
 	ask    question
 	with   []string
@@ -117,6 +118,7 @@ func (p *point) condense() {
 		cpu, broker = append(cpu, perEvent(s.CPU, s.Events)), append(broker, perEvent(s.Broker, s.Events))
 		rate, peak = append(rate, float64(s.Events)/s.Wall.Seconds()), append(peak, s.Peak)
 	}
+	p.Rounds = cpu
 	p.CPU, p.Broker, p.Rate, p.Peak = median(cpu), median(broker), median(rate), median(peak)
 }
 
@@ -204,7 +206,34 @@ func scalePage(all []*point, runs int) string {
 The processor alone over flights as JSON in %d partitions, exactly once, a commit each 100 ms, everything on; CPU of the whole process, and of the broker beside it. Medians of %d runs in turns, after the broker's JVM has warmed up.
 *events*: the same question over more years. *cells*: 12 M flights with more lateness, so that more windows stay open (the largest number of cells open at a time is named). *overlap*: 3 M flights, hopping windows of so many hours every hour, rows of closed windows only: an event costs the engine the same, but it has more rows to write. *sketches* and *guarantee*: 12 M flights; of sketches the plain part is compared here. Every run was compared with the naive answer to its own question.
 
-%s%s`, partitions, runs, t.String(), guaranteeLine(all))
+%s%s%s`, partitions, runs, t.String(), growthLine(all), guaranteeLine(all))
+}
+
+// growthLine is how much more than the first point of its part the dearest one
+// costs, round by round: a machine that slows down between rounds says nothing of
+// what grows.
+func growthLine(all []*point) string {
+	var s strings.Builder
+	for _, part := range []string{"events", "cells", "overlap", "sketches"} {
+		var first *point
+		var most []float64 // by round
+		for _, p := range all {
+			switch {
+			case p.Part != part:
+			case first == nil:
+				first, most = p, make([]float64, len(p.Rounds))
+			default:
+				for i, cpu := range p.Rounds {
+					most[i] = max(most[i], cpu/first.Rounds[i])
+				}
+			}
+		}
+		if first == nil {
+			continue
+		}
+		fmt.Fprintf(&s, "\n*%s*: at its dearest point an event costs %.2f times what it costs with %s, from %.2f to %.2f by round.\n", part, median(most), first.Name, slices.Min(most), slices.Max(most))
+	}
+	return s.String()
 }
 
 // guaranteeLine is the throughput of exactly once against at least once, round by

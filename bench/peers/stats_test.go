@@ -184,3 +184,16 @@ func TestInTurnsReversesEachOtherRound(t *testing.T) {
 		}
 	}
 }
+
+// A machine that slows down between rounds must not look like growth.
+func TestGrowthLine(t *testing.T) {
+	got := growthLine([]*point{
+		{Part: "events", Name: "3 M events", Rounds: []float64{1, 2, 4}},
+		{Part: "events", Name: "6 M events", Rounds: []float64{1.1, 2.1, 4.2}},
+		{Part: "events", Name: "12 M events", Rounds: []float64{0.9, 2.6, 4.2}},
+		{Part: "guarantee", Name: "exactly-once", Rounds: []float64{9, 9, 9}},
+	})
+	if want := "\n*events*: at its dearest point an event costs 1.10 times what it costs with 3 M events, from 1.05 to 1.30 by round.\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

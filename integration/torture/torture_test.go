@@ -40,34 +40,74 @@ func TestKillRows(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	table := tabled(t, file)
+	if len(table) != 2 {
+		t.Fatalf("the table has %d rows\n%s", len(table), out)
 	}
-	var table struct {
-		Table []struct {
-			Fault                              string
-			Runs, Fired, Events, Lost, Doubled int
-			Cells                              int   `json:"differing_cells"`
-			Recovery                           int64 `json:"recovery_p50_ns"`
-		}
-	}
-	if err := json.Unmarshal(b, &table); err != nil {
-		t.Fatal(err)
-	}
-	if len(table.Table) != 2 {
-		t.Fatalf("the table has %d rows\n%s", len(table.Table), out)
-	}
-	for _, row := range table.Table {
+	for _, row := range table {
 		if row.Runs != 1 || row.Fired < 1 || row.Events < 2000 || row.Lost+row.Doubled+row.Cells != 0 {
 			t.Errorf("%+v", row)
 		}
 	}
-	if kill := table.Table[0]; kill.Fault != "kill" || kill.Recovery == 0 {
+	if kill := table[0]; kill.Fault != "kill" || kill.Recovery == 0 {
 		t.Errorf("no recovery was measured: %+v", kill)
 	}
 	if left, err := os.ReadDir(filepath.Join(dir, "runs")); err != nil || len(left) != 0 {
 		t.Errorf("a good torture leaves %d folders (%v)", len(left), err)
+	}
+}
+
+// line is a row of a torture's table.
+type line struct {
+	Fault                              string
+	Runs, Fired, Events, Lost, Doubled int
+	Cells                              int   `json:"differing_cells"`
+	Recovery                           int64 `json:"recovery_p50_ns"`
+}
+
+func tabled(t *testing.T, file string) []line {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table struct{ Table []line }
+	if err := json.Unmarshal(b, &table); err != nil {
+		t.Fatal(err)
+	}
+	return table.Table
+}
+
+// The same death, seeds and load do harm when the processors promise less, and the
+// table says how much: what at-least-once tells twice, and what at-most-once never.
+func TestHarm(t *testing.T) {
+	program := parallax(t)
+	for guarantee, harm := range map[string]func(*line) int{
+		"exactly-once":  func(l *line) int { return l.Lost + l.Doubled + l.Cells },
+		"at-least-once": func(l *line) int { return l.Doubled },
+		"at-most-once":  func(l *line) int { return l.Lost },
+	} {
+		t.Run(guarantee, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "table.json")
+			cmd := exec.CommandContext(t.Context(), program, "torture", "--fault", "processor/offsets-sent", "--seed", "1", "--seeds", "2",
+				"--guarantee", guarantee, "--runs", filepath.Join(dir, "runs"), "--json", file)
+			out, err := cmd.CombinedOutput()
+			kept := guarantee == "exactly-once"
+			if code := cmd.ProcessState.ExitCode(); (code == 0) != kept || code > 1 {
+				t.Fatalf("it ended with %d (%v)\n%s", code, err, out)
+			}
+			table := tabled(t, file)
+			if len(table) != 1 || table[0].Fired != 2 {
+				t.Fatalf("%+v\n%s", table, out)
+			}
+			if n := harm(&table[0]); (n == 0) != kept {
+				t.Errorf("the table tells of %d: %+v", n, table[0])
+			}
+			if !kept && !strings.Contains(string(out), "The stream is damaged") {
+				t.Errorf("the reporter does not say that the stream is damaged\n%s", out)
+			}
+		})
 	}
 }
 

@@ -26,7 +26,17 @@ func breakBroker(kill bool, sessions float64) func(context.Context, *run) error 
 		} else {
 			k.proc.Stop()
 		}
-		<-k.proc.Ended()
+		over := func() bool {
+			select {
+			case <-k.proc.Ended():
+				return true
+			default:
+				return false
+			}
+		}
+		if err := r.await(ctx, "the broker to end", r.patience, over); err != nil {
+			return err
+		}
 		r.note(r.all()...)
 		if err := r.pause(ctx, time.Duration(sessions*float64(r.session))); err != nil {
 			return err

@@ -29,7 +29,7 @@ var processorPoints = []row{
 	point("processor/first-produced", atHit(3, 20)),
 	point("processor/produced", atHit(3, 20)),
 	point("processor/offsets-sent", atHit(3, 20)),
-	{name: "processor/during-commit", group: "processor", what: "kill -9 of a processor some time after it began to commit", wants: 1, before: killDuringCommit, during: dies},
+	{name: "processor/during-commit", group: "processor", what: "kill -9 of a processor some time after it began to commit", wants: 1, lasts: armedFor, before: killDuringCommit, during: dies},
 	point("processor/committed", atHit(3, 20)),
 	{name: "processor/revoking", group: "processor", what: "kill -9 of a processor at this failpoint", wants: 1, lasts: 8 * time.Second, before: killRevoking, during: rebalances},
 	point("processor/taking", onStart),
@@ -37,10 +37,14 @@ var processorPoints = []row{
 	point("processor/restoring", onStart),
 }
 
+// armedFor is long enough for the armed one to come to its failpoint, also where it
+// gets its partitions late.
+const armedFor = 2 * streamFor
+
 // point is a kill at a failpoint of the processor.
 func point(name string, reach func(name string) (before, during func(context.Context, *run) error)) row {
 	before, during := reach(name)
-	return row{name: name, group: "processor", what: "kill -9 of a processor at this failpoint", wants: 1, before: before, during: during}
+	return row{name: name, group: "processor", what: "kill -9 of a processor at this failpoint", wants: 1, lasts: armedFor, before: before, during: during}
 }
 
 // midway waits until a part of the load is answered, so that a fault finds

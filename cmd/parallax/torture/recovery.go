@@ -20,7 +20,7 @@ const (
 	trickle = 5 * time.Millisecond
 	// killEach is longer than a kill, the takeover and the return take: so much
 	// trickle there is for each.
-	killEach = 10 * time.Second
+	killEach = 16 * time.Second
 )
 
 const recoveryViews = `time: {believed: {count: 8, of: 64}, punctuation: [generator]}

@@ -94,6 +94,9 @@ func newRun(r *row, seed uint64, c *cluster, admin *kafka.Admin, config *Config,
 		started: map[string]int{}, roles: map[string]*role{}, views: views,
 	}
 	o.load = func(path string) error { return newLoad(seed).write(path, o.events, o.lasts) }
+	if config.weaker() {
+		o.lasts *= 3 // they wait for three acknowledgements, so they come to fewer commits
+	}
 	if r.plan != nil {
 		r.plan(o)
 	}

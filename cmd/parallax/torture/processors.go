@@ -17,7 +17,7 @@ var processorRows = []row{
 	{name: "freeze-transaction", group: "processor", what: "SIGSTOP for longer than the transaction's timeout, shorter than the session's", wants: 1, during: freezeFor(0.7, 0.9)},
 	{name: "freeze-session", group: "processor", what: "SIGSTOP for longer than the session's timeout: a zombie wakes up", wants: 1, during: freezeFor(1.5, 2)},
 	{name: "freeze-all", group: "processor", what: "SIGSTOP of all processors for longer than the session's timeout", wants: 1, during: freezeAll},
-	{name: "zombie-in-commit", group: "processor", what: "SIGSTOP between the offsets and the commit, longer than the session's timeout", wants: 1, before: stopAt("processor/offsets-sent"), during: thawLate},
+	{name: "zombie-in-commit", group: "processor", what: "SIGSTOP between the offsets and the commit, longer than the session's timeout", wants: 1, lasts: armedFor, before: stopAt("processor/offsets-sent"), during: thawLate},
 	{name: "slow-commit", group: "processor", what: "each commit of one processor waits, now and then for longer than its transaction lives", wants: 1, before: slowCommit, during: waitFor(500 * time.Millisecond)},
 	{name: "failing-steps", group: "processor", what: "steps of the transactions fail, one in some dozens", wants: 3, before: failSteps, during: waitFor(500 * time.Millisecond)},
 }

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -128,5 +130,57 @@ func TestOffsetsWaitForALeader(t *testing.T) {
 	})
 	if _, err := admin.Offsets(t.Context(), "t", []int32{0}); err != nil || refused.Load() != 5 {
 		t.Errorf("after %d refusals: %v", refused.Load(), err)
+	}
+}
+
+// While a partition has no leader, as when the only broker was away for long enough
+// to be fenced, offsets wait for one.
+func TestOffsetsWaitWithoutALeader(t *testing.T) {
+	b, err := Start(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	admin, err := kafka.NewAdmin(kafka.Config{Brokers: b.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(b.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32 // the broker answers on goroutines of its own
+	b.cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		if asked.Add(1) > 3 {
+			return nil, nil, false
+		}
+		answer := r.(*kmsg.MetadataRequest).ResponseKind().(*kmsg.MetadataResponse)
+		node := kmsg.NewMetadataResponseBroker()
+		node.Host, node.Port = host, int32(number)
+		answer.Brokers = append(answer.Brokers, node)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic = kmsg.StringPtr("t")
+		partition := kmsg.NewMetadataResponseTopicPartition()
+		partition.ErrorCode, partition.Leader = kerr.LeaderNotAvailable.Code, -1
+		topic.Partitions = append(topic.Partitions, partition)
+		answer.Topics = append(answer.Topics, topic)
+		return answer, nil, true
+	})
+	fresh, err := kafka.NewAdmin(kafka.Config{Brokers: b.Addr()}) // the other one knows a leader
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	if _, err := fresh.Offsets(t.Context(), "t", []int32{0}); err != nil || asked.Load() <= 3 {
+		t.Errorf("asked %d times: %v", asked.Load(), err)
 	}
 }

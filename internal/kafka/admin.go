@@ -152,11 +152,12 @@ func (a *Admin) appear(ctx context.Context, name string) (TopicInfo, error) {
 func patiently[T any](ctx context.Context, a *Admin, topic string, ask func() (T, error)) (T, error) {
 	for {
 		answer, err := ask()
-		if err == nil || !Transient(err) {
+		noLeader := code(err) == ck.ErrNoent // of any partition, so far as the metadata says
+		if err == nil || !Transient(err) && !noLeader {
 			return answer, err
 		}
 		switch code(err) {
-		case ck.ErrNotLeaderForPartition, ck.ErrFencedLeaderEpoch, ck.ErrUnknownLeaderEpoch, ck.ErrLeaderNotAvailable:
+		case ck.ErrNoent, ck.ErrNotLeaderForPartition, ck.ErrFencedLeaderEpoch, ck.ErrUnknownLeaderEpoch, ck.ErrLeaderNotAvailable:
 			// An admin client goes on with the leaders that it knows, for minutes.
 			_, _ = a.client.GetMetadata(&topic, false, millis(time.Second)) // the next answer tells
 		}

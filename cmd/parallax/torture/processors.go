@@ -24,13 +24,13 @@ var processorRows = []row{
 
 // processorPoints are kill -9 at each failpoint of the processor.
 var processorPoints = []row{
-	point("processor/before-begin", atHit(3, 20)),
-	point("processor/begun", atHit(3, 20)),
-	point("processor/first-produced", atHit(3, 20)),
-	point("processor/produced", atHit(3, 20)),
-	point("processor/offsets-sent", atHit(3, 20)),
+	point("processor/before-begin", atHit(3, 13)),
+	point("processor/begun", atHit(3, 13)),
+	point("processor/first-produced", atHit(3, 13)),
+	point("processor/produced", atHit(3, 13)),
+	point("processor/offsets-sent", atHit(3, 13)),
 	{name: "processor/during-commit", group: "processor", what: "kill -9 of a processor some time after it began to commit", wants: 1, lasts: armedFor, before: killDuringCommit, during: dies},
-	point("processor/committed", atHit(3, 20)),
+	point("processor/committed", atHit(3, 13)),
 	{name: "processor/revoking", group: "processor", what: "kill -9 of a processor at this failpoint", wants: 1, lasts: 8 * time.Second, before: killRevoking, during: rebalances},
 	point("processor/taking", onStart),
 	point("processor/taken", onStart),
@@ -245,7 +245,7 @@ func (r *run) freeze(ctx context.Context, d time.Duration, names ...string) erro
 // stopAt arms the first processor to stop itself at a failpoint.
 func stopAt(name string) func(context.Context, *run) error {
 	return func(_ context.Context, r *run) error {
-		return r.startArmed(0, fmt.Sprintf("%s=stop@%d", name, 3+r.rng.IntN(15)))
+		return r.startArmed(0, fmt.Sprintf("%s=stop@%d", name, 3+r.rng.IntN(10)))
 	}
 }
 
@@ -303,7 +303,7 @@ func dies(ctx context.Context, r *run) error { return r.died(ctx, processor(0), 
 
 func killDuringCommit(_ context.Context, r *run) error {
 	wait := time.Duration(r.rng.IntN(4000)) * time.Microsecond
-	return r.startArmed(0, fmt.Sprintf("processor/offsets-sent=kill-after=%v@%d", wait, 3+r.rng.IntN(17)))
+	return r.startArmed(0, fmt.Sprintf("processor/offsets-sent=kill-after=%v@%d", wait, 3+r.rng.IntN(10)))
 }
 
 // onStart reaches a failpoint that a processor comes by when it takes over: one

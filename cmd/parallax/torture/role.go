@@ -166,7 +166,7 @@ func (r *run) finish(ctx context.Context, name string) error {
 }
 
 // stop asks programs to end, all at once. One that was asked before it could
-// listen ends by the signal, which is as good.
+// listen ends by the signal, or says so, which is as good.
 func (r *run) stop(ctx context.Context, names ...string) error {
 	if err := r.surprise(); err != nil { // who gave up meanwhile is started once more, where that is right
 		return err
@@ -182,7 +182,7 @@ func (r *run) stop(ctx context.Context, names ...string) error {
 		if err := r.ended(ctx, name); err != nil {
 			return err
 		}
-		if err := asked[i].proc.Err(); err != nil && err.Error() != "signal: "+syscall.SIGTERM.String() {
+		if err := asked[i].proc.Err(); err != nil && err.Error() != "signal: "+syscall.SIGTERM.String() && !errors.Is(err, config.Told(config.ExitTerminated)) {
 			errs = append(errs, fmt.Errorf("the %s did not end in order: %w: %s", name, err, asked[i].last()))
 		}
 	}

@@ -40,6 +40,7 @@ type load struct {
 	rng     *rand.Rand
 	key     func(r *rand.Rand) []byte // of the next event
 	time    func(i, n int) int64      // of event i of n, before it is made late, µs
+	wild    int                       // one event in so many has a wild clock
 	seqs    [8]uint64                 // next seq, by producer
 	jumper  uint64
 	sent    []event.Event // those with an id, to repeat
@@ -52,7 +53,7 @@ func newLoad(seed uint64) *load { return spread(seed, 48, span) }
 // spread is a load of so many keys and so much event time.
 func spread(seed uint64, keys int, span int64) *load {
 	return &load{
-		rng:  rand.New(rand.NewPCG(seed, 1)),
+		rng: rand.New(rand.NewPCG(seed, 1)), wild: wildEvery,
 		key:  func(r *rand.Rand) []byte { return fmt.Appendf(nil, "key-%02d", r.IntN(keys)) },
 		time: func(i, n int) int64 { return begin + int64(i)*(span/int64(n)) },
 	}
@@ -112,7 +113,7 @@ func (l *load) message(i, n int) (key, value []byte) {
 	case 3:
 		e.Time += r.Int64N(3) * minute
 	}
-	if r.IntN(wildEvery) == 0 {
+	if r.IntN(l.wild) == 0 {
 		e.Time = wildTime + r.Int64N(1000)*minute
 	}
 	switch r.IntN(kinds) {

@@ -139,7 +139,7 @@ func (m *markdown) view(r *report.Report, v *report.View) {
 		{"open at the cut, not compared", whole(c.Open)},
 	}
 	if c.Damaged > 0 {
-		counts = append(counts, []string{"damaged: events counted twice, or others than it should", whole(c.Damaged)})
+		counts = append(counts, []string{"damaged: events counted twice or not at all, or others than it should", whole(c.Damaged)})
 	}
 	if c.Partial > 0 {
 		counts = append(counts, []string{"begun before the view was counted anew, not compared", whole(c.Partial)})

@@ -301,5 +301,5 @@ func partial(n int) string {
 
 // damaged says how many cells a stream without exactly once has wrong.
 func damaged(n int) string {
-	return whole(n) + " damaged: the stream counted events twice, or others than it should"
+	return whole(n) + " damaged: the stream counted events twice or not at all, or others than it should"
 }

@@ -7,7 +7,7 @@ const (
 	CellUnexplained = "unexplained"
 	CellOpen        = "open"
 	CellPartial     = "partial"
-	CellDamaged     = "damaged" // the stream counted events twice, or others than it should
+	CellDamaged     = "damaged" // the stream counted events twice or not at all, or others than it should
 )
 
 // The causes of differences. Causes of the stream lie between A and B, the

@@ -51,7 +51,7 @@ func (r *Report) headline() string {
 	}
 	switch n, damaged := r.damage(); {
 	case n > 0:
-		return fmt.Sprintf("The stream is damaged: in %s of %s cells it counted events twice, or others than it should, since its guarantee is not exactly once. Every other difference is explained.", Whole(n), Whole(cells))
+		return fmt.Sprintf("The stream is damaged: in %s of %s cells it counted events twice or not at all, or others than it should, since its guarantee is not exactly once. Every other difference is explained.", Whole(n), Whole(cells))
 	case damaged:
 		return fmt.Sprintf("The stream is damaged: its rows are right in all %s cells, but it told %s, since its guarantee is not exactly once. Every other difference is explained.", Whole(cells), r.Damage.told())
 	}

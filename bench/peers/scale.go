@@ -228,7 +228,7 @@ func growthLine(all []*point) string {
 				}
 			}
 		}
-		if first == nil {
+		if len(most) == 0 || slices.Max(most) == 0 { // no part, or a single point
 			continue
 		}
 		fmt.Fprintf(&s, "\n*%s*: at its dearest point an event costs %.2f times what it costs with %s, from %.2f to %.2f by round.\n", part, median(most), first.Name, slices.Min(most), slices.Max(most))

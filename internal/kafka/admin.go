@@ -159,7 +159,10 @@ func patiently[T any](ctx context.Context, a *Admin, topic string, ask func() (T
 		switch code(err) {
 		case ck.ErrNoent, ck.ErrNotLeaderForPartition, ck.ErrFencedLeaderEpoch, ck.ErrUnknownLeaderEpoch, ck.ErrLeaderNotAvailable:
 			// An admin client goes on with the leaders that it knows, for minutes.
-			_, _ = a.client.GetMetadata(&topic, false, millis(time.Second)) // the next answer tells
+			m, failed := a.client.GetMetadata(&topic, false, millis(time.Second)) // the next answer tells
+			if noLeader && failed == nil && m.Topics[topic].Error.Code() == ck.ErrUnknownTopicOrPart {
+				return answer, err // nor will it ever have one
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -124,7 +124,7 @@ func quantile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
-func writeTable(out io.Writer, lines []Line, left []*row, took time.Duration) error {
+func writeTable(out io.Writer, lines []Line, left []notRun, took time.Duration) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "fault\truns\tfired\tevents\trecovery p50\tp99\tlost\tdoubled\tdiffering cells\t")
 	var runs, broken int
@@ -141,7 +141,7 @@ func writeTable(out io.Writer, lines []Line, left []*row, took time.Duration) er
 		return fmt.Errorf("cannot write the table: %w", err)
 	}
 	for _, r := range left {
-		fmt.Fprintf(out, "not run: %s needs --kafka-home\n", r.name)
+		fmt.Fprintf(out, "not run: %s: %s\n", r.name, r.why)
 	}
 	if err := writeMeasured(out, lines); err != nil {
 		return fmt.Errorf("cannot write the table: %w", err)
@@ -162,7 +162,7 @@ func brief(d time.Duration) string {
 
 func writeJSON(path, cluster string, c *Config, lines []Line, outcomes []Outcome, took time.Duration) error {
 	b, err := json.MarshalIndent(map[string]any{
-		"cluster": cluster, "seed": c.Seed, "seeds": c.Seeds, "events": c.Events, "took_ns": took, "table": lines, "runs": outcomes,
+		"cluster": cluster, "guarantee": c.Guarantee, "seed": c.Seed, "seeds": c.Seeds, "events": c.Events, "took_ns": took, "table": lines, "runs": outcomes,
 	}, "", "  ")
 	if err != nil {
 		return err

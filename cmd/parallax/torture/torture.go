@@ -101,15 +101,14 @@ func newFolder(runs, name string) (string, error) {
 }
 
 // jobs are all runs, and the rows that cannot be run here.
-func (t *torture) jobs() (together, alone []job, left []*row) {
+func (t *torture) jobs() (together, alone []job, left []notRun) {
 	for i := range matrix {
 		r := &matrix[i]
 		if len(t.config.Fault) == 0 && r.long || len(t.config.Fault) > 0 && !slices.Contains(t.config.Fault, r.name) && !slices.Contains(t.config.Fault, r.group) {
 			continue
 		}
-		embedded := t.config.Brokers == "" && t.config.KafkaHome == ""
-		if r.broker && t.cluster.restart == nil || r.joins && embedded { // it is told, not passed
-			left = append(left, r)
+		if why := t.unfit(r); why != "" { // it is told, not passed
+			left = append(left, notRun{r.name, why})
 			continue
 		}
 		for s := range uint64(t.config.Seeds) {
@@ -126,10 +125,25 @@ func (t *torture) jobs() (together, alone []job, left []*row) {
 	return together, alone, left
 }
 
+// notRun is a row that cannot be run here.
+type notRun struct{ name, why string }
+
+// unfit says why a row cannot be run here.
+func (t *torture) unfit(r *row) string {
+	embedded := t.config.Brokers == "" && t.config.KafkaHome == ""
+	switch {
+	case t.config.weaker() && (r.whole != nil || r.long):
+		return "it is about exactly once"
+	case r.broker && t.cluster.restart == nil || r.joins && embedded:
+		return "it needs Apache Kafka, by --kafka-home"
+	}
+	return ""
+}
+
 func (t *torture) runAll(ctx context.Context) error {
 	together, alone, left := t.jobs()
 	if t.of = len(together) + len(alone); t.of == 0 { // not a torture that was survived
-		return fmt.Errorf("cannot run %q against %s: it needs Apache Kafka, by --kafka-home", left[0].name, t.cluster.what)
+		return fmt.Errorf("cannot run %q against %s: %s", left[0].name, t.cluster.what, left[0].why)
 	}
 	if err := t.work(ctx, together, t.config.Parallel); err != nil {
 		return err

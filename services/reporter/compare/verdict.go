@@ -163,7 +163,7 @@ func (c *comparison) verdict(g *group, n *report.CellCounts) string {
 			streamIsA = c.streamIsA(g, x) && streamIsA
 		}
 	}
-	if !g.closed && g.damaged { // in sessions that are final, and connected with open ones
+	if !g.closed && g.damaged && !g.wrong { // in sessions that are final, and connected with open ones
 		n.Closed++
 		n.Damaged++
 		return report.CellDamaged

@@ -91,22 +91,30 @@ func TestFirstRequestIsRefused(t *testing.T) {
 	}
 }
 
-// Who asks for offsets while a partition has no leader yet is answered once it
-// has one. The first such answer ended a processor that was taking over.
-func TestOffsetsWaitForALeader(t *testing.T) {
+// brokerWithTopic is a broker with the topic "t" of one partition, and an admin
+// client that knows its leader.
+func brokerWithTopic(t *testing.T) (*Broker, *kafka.Admin) {
+	t.Helper()
 	b, err := Start(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
+	t.Cleanup(func() { b.Close() })
 	admin, err := kafka.NewAdmin(kafka.Config{Brokers: b.Addr()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
+	t.Cleanup(admin.Close)
 	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
 		t.Fatal(err)
 	}
+	return b, admin
+}
+
+// Who asks for offsets while a partition has no leader yet is answered once it
+// has one. The first such answer ended a processor that was taking over.
+func TestOffsetsWaitForALeader(t *testing.T) {
+	b, admin := brokerWithTopic(t)
 	var refused atomic.Int32 // the broker answers on goroutines of its own
 	b.cluster.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
@@ -136,19 +144,7 @@ func TestOffsetsWaitForALeader(t *testing.T) {
 // While a partition has no leader, as when the only broker was away for long enough
 // to be fenced, offsets wait for one.
 func TestOffsetsWaitWithoutALeader(t *testing.T) {
-	b, err := Start(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	admin, err := kafka.NewAdmin(kafka.Config{Brokers: b.Addr()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	if err := admin.EnsureTopics(t.Context(), []kafka.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}); err != nil {
-		t.Fatal(err)
-	}
+	b, _ := brokerWithTopic(t)
 	host, port, err := net.SplitHostPort(b.Addr())
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func (c *comparison) losses() {
 			}
 		}
 		for name := range l.lasting.Rows {
-			c.cell(name) // so that it is missed where no side has it
+			c.cell(name) // so that its group has it, though neither side may
 		}
 	}
 }
